@@ -1,0 +1,29 @@
+/* Dockerfile builds. dockerfile.h is the language, plan.h the graph of steps, build.h the whole. */
+#ifndef BUILD_BUILD_H
+#define BUILD_BUILD_H
+#include "remote/remote.h"
+#include "run/run.h"
+
+struct build_options {
+	const char *context;	/* folder, "-" (a Dockerfile on stdin, no context) */
+	const char *file;	/* NULL: context/Dockerfile */
+	struct reference *names;
+	size_t names_len;
+	bool has_platform;
+	struct platform platform; /* one, for now */
+	struct strlist build_args; /* NAME=VALUE, or NAME alone: from the environment */
+	struct strlist labels;
+	const char *target;
+	enum network_mode network;
+	bool no_cache, plain_progress, quiet;
+	enum pull_policy pull;
+	struct remote_options remote;
+	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
+};
+struct build_result {
+	struct digest manifest, id;
+	size_t steps, cached;
+};
+/* Output goes to stderr as BuildKit's plain or terminal picture; the result is for the command to print. */
+int build_run(struct store *store, const struct build_options *options, struct build_result *ret, struct error *err);
+#endif

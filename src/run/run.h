@@ -1,0 +1,90 @@
+/* Containers: OCI bundle, runtime, monitor, network, lifecycle.
+ *
+ * No daemon: a container is a record "container" of the store (JSON, by id), a folder containers/<id>/ and, while it runs, conmon. What
+ * conmon and the runtime say (exit file, pid file) is the truth; the record only says what was wanted. */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+#include "emu/emu.h"
+#include "store/layer.h"
+
+enum network_mode { NETWORK_DEFAULT, NETWORK_HOST, NETWORK_NONE };
+int network_mode_parse(const char *text, enum network_mode *ret, struct error *err);
+
+struct mount_spec {
+	char *source, *target; /* owned; source NULL for tmpfs */
+	bool read_only;
+};
+struct port_spec {
+	char host_ip[64]; /* "" is all addresses */
+	int host_port, container_port; /* host_port 0: chosen */
+	bool udp;
+};
+/* "[ip:][host:]container[/udp]" */
+int port_parse(const char *text, struct port_spec *ret, struct error *err);
+/* "source:target[:ro]"; a source without slash is a named volume of the store (volumes/<name>), made when missing. */
+int mount_parse(struct store *store, const char *text, struct mount_spec *ret, struct error *err);
+
+/* ---- one process on a tree, in the foreground: RUN steps of a build ---- */
+struct step {
+	struct store *store;
+	const struct strlist *layers;	/* numbers, lowest first */
+	const char *dir;		/* work folder, absolute; upper/ of it holds the changes afterwards */
+	const struct emulator *emulator;
+	const struct strlist *argv, *env;
+	const char *cwd;		/* in the tree; made if missing */
+	const char *user;		/* "user[:group]" by the tree's /etc/passwd, or ids; NULL is root */
+	const char *hostname;		/* or NULL */
+	enum network_mode network;
+	const struct mount_spec *mounts;
+	size_t mounts_len;
+	const char *input;		/* for stdin (heredocs), or NULL: empty */
+	/* Output of the process, both streams in the order in which they come. Called in the caller's thread. */
+	void (*output)(void *data, const char *bytes, size_t len);
+	void *data;
+};
+/* Runs it to its end and takes everything down. Returns the exit code (128 + signal), or -1 if it couldn't be started or was interrupted.
+ * Temporary files that the runtime needs (resolv.conf, hosts, mount points) do not stay in upper/. */
+int step_run(const struct step *step, struct error *err);
+
+/* ---- containers ---- */
+struct container_options {
+	const char *name; /* NULL: made up */
+	const char *hostname, *user, *cwd, *entrypoint; /* NULL: the image's */
+	struct strlist env;
+	struct strlist args; /* replaces CMD if not empty */
+	enum network_mode network;
+	const struct port_spec *ports;
+	size_t ports_len;
+	const struct mount_spec *mounts;
+	size_t mounts_len;
+	struct strlist labels;
+	bool detach, remove, interactive, terminal, read_only, init;
+	int64_t memory, pids; /* 0: no limit */
+	double cpus;
+};
+enum container_state { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED };
+struct container_row {
+	char *id, *name, *image, *command, *ports; /* owned */
+	enum container_state state;
+	int exit_code, pid;
+	time_t created, started, finished;
+};
+/* Detached: prints nothing, returns 0 once it runs, *ret_id owned by the caller. Foreground: returns the exit code at its end. */
+int container_run(struct store *store, const struct image *image, const struct container_options *options, char **ret_id, struct error *err);
+int containers_list(struct store *store, bool all, struct container_row **ret, size_t *ret_len, struct error *err);
+void container_rows_free(struct container_row *rows, size_t len);
+/* `name` is a name or the start of an id. */
+int container_stop(struct store *store, const char *name, int timeout, struct error *err); /* seconds; then SIGKILL */
+int container_kill(struct store *store, const char *name, int signal_number, struct error *err);
+int container_remove(struct store *store, const char *name, bool force, struct error *err);
+struct exec_options {
+	struct strlist argv, env;
+	const char *user, *cwd;
+	bool interactive, terminal, detach;
+};
+int container_exec(struct store *store, const char *name, const struct exec_options *options, struct error *err); /* exit code */
+/* Writes to stdout (and stderr). `tail` -1: all. Returns when the container ended, or at once without follow. */
+int container_logs(struct store *store, const char *name, bool follow, int64_t tail, bool timestamps, struct error *err);
+/* docker's `inspect` object; a new reference. */
+json_t *container_inspect(struct store *store, const char *name, struct error *err);
+#endif

@@ -1,0 +1,142 @@
+/* The one store: everything else is a view of it (see doc/DESIGN.md, 'The store').
+ *
+ * Blobs are files, immutable, named by digest; everything else is in SQLite. Several processes use a store at once: the database's
+ * write lock orders them, and a blob's file is renamed into place, or unlinked by gc, only under it.
+ *
+ * Names. A repository is (registry, name). registry "" holds what this store publishes over HTTP ("riscv64/redis"); any other
+ * registry holds local images under the name that they were pulled from, built as or tagged ("127.0.0.1:6000", "riscv64/redis").
+ * Pushing to a registry that serves this very store is store_tag_copy from one to the other.
+ *
+ * Durability: a function that commits returns 0 only after data, name and database are synced. Before that nothing is visible.
+ * A store handle may be used by several threads (the database is opened in serialized mode). */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "oci/config.h"
+#include "oci/digest.h"
+#include "oci/manifest.h"
+#include "oci/platform.h"
+#include "oci/reference.h"
+
+struct store;
+
+/* Makes the folders and the database where they are missing, migrates an older schema (a newer one is ERROR_UNSUPPORTED), and
+ * cleans up after crashed processes. */
+int store_open(const char *root, struct store **ret, struct error *err);
+void store_close(struct store **at);
+int store_dir(const struct store *store);	   /* descriptor of the root folder; borrowed */
+const char *store_path(const struct store *store); /* absolute path of the root folder; borrowed */
+const char *store_id(const struct store *store);   /* a random UUID made with the store; borrowed */
+
+/* ---- blobs ---- */
+/* Opens for reading; ERROR_NOT_FOUND if it isn't there. `ret_size` may be NULL. The descriptor is the caller's. */
+int store_blob_open(struct store *store, const struct digest *digest, int64_t *ret_size, struct error *err);
+bool store_blob_has(struct store *store, const struct digest *digest);
+/* The whole blob in memory, verified against its digest. Appends. */
+int store_blob_read(struct store *store, const struct digest *digest, size_t limit, struct buf *ret, struct error *err);
+/* A small blob from memory. */
+int store_blob_put(struct store *store, const void *bytes, size_t len, struct digest *ret, struct error *err);
+
+/* An upload: bytes on their way in. It becomes a blob by upload_commit, or nothing. Hashes as it goes. */
+struct upload;
+int upload_begin(struct store *store, struct upload **ret, struct error *err);
+/* Continues one by its id, of this or an ended process; reads what is there to hash it. One process at a time: ERROR_BUSY. */
+int upload_resume(struct store *store, const char *id, struct upload **ret, struct error *err);
+const char *upload_id(const struct upload *upload); /* a UUID; borrowed */
+int64_t upload_size(const struct upload *upload);   /* bytes so far */
+int upload_write(struct upload *upload, const void *bytes, size_t len, struct error *err);
+/* Verifies against `expected` (NULL: sha256 is computed and anything goes), syncs, renames, records. The upload is freed, also on
+ * failure; ERROR_CORRUPT if the digest differs, and then nothing of it is kept. */
+int upload_commit(struct upload **at, const struct digest *expected, struct digest *ret, struct error *err);
+/* Frees the handle but keeps the bytes for upload_resume. */
+void upload_suspend(struct upload **at);
+/* Frees the handle and the bytes. For _cleanup_. */
+void upload_cancel(struct upload **at);
+/* A pull that was killed is continued: the id of the upload that was begun for a digest, or NULL. Owned by the caller. */
+char *upload_find(struct store *store, const struct digest *wanted);
+void upload_set_wanted(struct upload *upload, const struct digest *wanted);
+
+/* ---- repositories, manifests, tags ---- */
+/* The blob may be read through this repository from now on (a mount, or an upload's end). */
+int store_blob_link(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err);
+bool store_blob_linked(struct store *store, const char *registry, const char *repository, const struct digest *digest);
+int store_blob_unlink(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err);
+/* Stores the bytes exactly as given, and the graph. Everything that it names (config, layers, children; not a subject, and not
+ * foreign layers) must be in the store: else ERROR_NOT_FOUND, with the digest in the message. For registry "" it must be linked to the
+ * repository as well; for others it is linked here. `partial` allows missing children of an index (one platform of it pulled).
+ * `tags` may be NULL. One transaction. */
+int store_manifest_put(struct store *store, const char *registry, const char *repository, const void *bytes, size_t len,
+		       const char *media_type, bool partial, const struct strlist *tags, struct digest *ret, struct error *err);
+/* Text and media type (owned by the caller; may be NULL) of a manifest of this repository. */
+int store_manifest_get(struct store *store, const char *registry, const char *repository, const struct digest *digest,
+		       struct buf *ret, char **ret_media_type, struct error *err);
+/* Removes the manifest and its tags from the repository. */
+int store_manifest_delete(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err);
+
+int store_tag_get(struct store *store, const char *registry, const char *repository, const char *tag, struct digest *ret, struct error *err);
+int store_tag_set(struct store *store, const char *registry, const char *repository, const char *tag, const struct digest *manifest, struct error *err);
+int store_tag_delete(struct store *store, const char *registry, const char *repository, const char *tag, struct error *err);
+/* Copies a manifest with all that it needs between repositories of this store, moving no byte, and tags it. `tag` may be NULL. */
+int store_tag_copy(struct store *store, const char *from_registry, const char *from_repository, const struct digest *manifest,
+		   const char *to_registry, const char *to_repository, const char *tag, struct error *err);
+/* Sorted by bytes, those after `last` (NULL: from the start), at most `limit`; fewer than that means the end. */
+int store_tags(struct store *store, const char *registry, const char *repository, const char *last, size_t limit, struct strlist *ret, struct error *err);
+int store_catalog(struct store *store, const char *registry, const char *last, size_t limit, struct strlist *ret, struct error *err);
+bool store_repository_exists(struct store *store, const char *registry, const char *repository);
+/* The referrers of a digest (distribution-spec, Listing Referrers), as descriptors in an index. `artifact_type` NULL: all. */
+int store_referrers(struct store *store, const char *registry, const char *repository, const struct digest *subject,
+		    const char *artifact_type, struct manifest *ret, struct error *err);
+
+/* ---- images (local names) ---- */
+/* What a user's text names: a reference, or the start of an image id (config digest) of at least 4 hex digits that is the only one. */
+struct image {
+	struct reference reference; /* tag NULL and no digest if it was found by id and has no name */
+	struct digest top;	    /* what the tag points to: a manifest or an index */
+	struct digest digest;	    /* the image manifest chosen */
+	struct digest id;	    /* its config */
+	struct manifest manifest;
+	struct image_config config;
+};
+void image_clear(struct image *image);
+/* `platform` NULL: this machine's if the index has it, else the only one that is there. ERROR_NOT_FOUND if it isn't in the store. */
+int store_image_find(struct store *store, const char *name, const struct platform *platform, struct image *ret, struct error *err);
+struct image_row {
+	char *registry, *repository, *tag; /* owned; tag NULL: dangling */
+	struct digest digest, id;	   /* top manifest; config (of the manifest that is there) */
+	struct platform platform;
+	time_t created;
+	int64_t size; /* of all its blobs, compressed */
+};
+int store_images(struct store *store, struct image_row **ret, size_t *ret_len, struct error *err);
+void image_rows_free(struct image_row *rows, size_t len);
+/* An image manifest made of a config and layers that are in the store: writes both, tags it for each reference (NULL-terminated may be
+ * empty: then it is dangling and lives until gc). `docker` chooses Docker's media types, else OCI's. */
+int store_image_commit(struct store *store, const struct image_config *config, const struct descriptor *layers, size_t layers_len,
+		       bool docker, const struct reference *names, size_t names_len, struct digest *ret_manifest, struct error *err);
+
+/* ---- housekeeping ---- */
+struct store_usage {
+	int64_t blobs, blobs_bytes, layers, layers_bytes, containers, containers_bytes, uploads, uploads_bytes, cache_entries, reclaimable_bytes;
+};
+int store_usage(struct store *store, struct store_usage *ret, struct error *err);
+/* Removes what nothing needs and was not touched for `grace` seconds: blobs, manifests without tag in local repositories, unpacked layers, uploads,
+ * build cache older than `cache_age` seconds (-1 keeps it). Works beside running servers and builds. */
+int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store_usage *ret_freed, struct error *err);
+/* Checks every blob against its digest and the graph against the blobs. Damaged files move to quarantine/. Calls `report` for each finding. */
+int store_fsck(struct store *store, void (*report)(void *data, const char *text), void *data, size_t *ret_damaged, struct error *err);
+
+/* ---- small records for the rooms below: keys to JSON or text, committed when the call returns ---- */
+/* `space` is "build-cache", "container", … A key is there once. Owned by the caller. NULL without an error if there is none. */
+int store_record_get(struct store *store, const char *space, const char *key, char **ret, struct error *err);
+int store_record_put(struct store *store, const char *space, const char *key, const char *value, struct error *err);
+/* Fails with ERROR_EXISTS if the key is there: for names. */
+int store_record_add(struct store *store, const char *space, const char *key, const char *value, struct error *err);
+int store_record_delete(struct store *store, const char *space, const char *key, struct error *err);
+int store_record_keys(struct store *store, const char *space, struct strlist *ret, struct error *err);
+/* What a record keeps alive: an image manifest (containers, cache). Set NULL to release. */
+int store_record_pin(struct store *store, const char *space, const char *key, const struct digest *manifest_or_blob, struct error *err);
+#endif

@@ -1,0 +1,12 @@
+/* The table of all commands, for main and help. */
+#ifndef CMD_TABLE_H
+#define CMD_TABLE_H
+#include "cmd/command.h"
+
+extern const struct command *const command_table[]; /* ends with NULL */
+const struct command *command_find(const char *name); /* or NULL */
+/* -1 with ERROR_USAGE and the nearest name. */
+int command_unknown(const char *name, struct error *err);
+/* Options before the command's name. Returns the index of the name in argv (argc if there is none). */
+int option_parse_global(struct context *context, int argc, char **argv, struct error *err);
+#endif

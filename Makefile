@@ -1,0 +1,36 @@
+# sampan is built by meson; this file holds the few commands that people type. Each installs what it needs first (dist/setup.sh).
+BUILD ?= build
+.PHONY: all demo test unit e2e bench bench-registry bench-build fresh fuzz clean
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	./dist/setup.sh build
+	meson setup $(BUILD)
+
+demo: all
+	./examples/demo.sh
+
+test:
+	./dist/setup.sh build run test
+	./tests/run.sh
+
+unit e2e:
+	./tests/run.sh $@
+
+bench: bench-registry bench-build
+
+bench-registry bench-build: all
+	./dist/setup.sh run test bench
+	./bench/$(@:bench-%=%).sh
+
+fuzz:
+	./dist/setup.sh build fuzz
+	./tests/fuzz.sh
+
+fresh:
+	./tests/fresh.sh
+
+clean:
+	rm -rf $(BUILD) build-sanitize build-fuzz

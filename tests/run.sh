@@ -1,0 +1,61 @@
+#!/bin/bash
+# run.sh [unit|e2e|sanitize]…: builds sampan and runs the tests (all of them without arguments), and ends with the plain line
+# 'N passed, N failed'. Each test's output goes to build/test-logs/; what failed is shown.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=${BUILD:-build} passed=0 failed=0
+logs=$build/test-logs
+[ $# -gt 0 ] || set -- unit sanitize e2e
+
+setup() { # FOLDER OPTION…
+  local dir=$1; shift
+  [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >/dev/null || exit 1
+  ninja -C "$dir" >"$dir/ninja.log" 2>&1 || { cat "$dir/ninja.log"; echo "0 passed, 1 failed"; exit 1; }
+}
+
+# Counts TAP lines of a file, shows what failed.
+count() { # NAME FILE EXIT
+  local good bad
+  good=$(grep -c '^ok ' "$2") bad=$(grep -c '^not ok ' "$2")
+  if [ "$3" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; echo "not ok - $1 ended with exit code $3"; tail -30 "$2"; fi
+  passed=$((passed + good)) failed=$((failed + bad))
+  printf '%-40s %4d passed %3d failed\n' "$1" "$good" "$bad"
+  [ "$bad" -eq 0 ] || grep -A12 '^not ok ' "$2"
+}
+
+unit() { # BUILD-FOLDER LABEL
+  local program name
+  while read -r program; do
+    name=$2/$(basename "$(dirname "$program")")/$(basename "$program")
+    MESON_SOURCE_ROOT=$PWD timeout 600 "$program" >"$logs/${name//\//_}.tap" 2>"$logs/${name//\//_}.err"
+    local code=$?
+    [ $code -eq 0 ] || tail -40 "$logs/${name//\//_}.err"
+    count "$name" "$logs/${name//\//_}.tap" $code
+  done < <(find "$1/tests" -type f -executable ! -name '*.p' -path '*/unit/*' | sort)
+  # Every finding and seed of the fuzzers, replayed.
+  while read -r program; do
+    name=$(basename "$program")
+    if "$program" tests/fuzz/corpus/"${name#fuzz_}" >"$logs/$2_$name.tap" 2>&1; then echo "ok 1 - $name" >>"$logs/$2_$name.tap"; count "$2/$name" "$logs/$2_$name.tap" 0
+    else count "$2/$name" "$logs/$2_$name.tap" 1; fi
+  done < <(find "$1/tests" -type f -executable -name 'fuzz_*' | sort)
+}
+
+e2e() {
+  local file name
+  for file in tests/e2e/*.bats; do
+    name=e2e/$(basename "$file" .bats)
+    SAMPAN=$PWD/$build/sampan timeout 1200 bats --tap "$file" >"$logs/${name//\//_}.tap" 2>&1
+    count "$name" "$logs/${name//\//_}.tap" $?
+  done
+}
+
+for tier in "$@"; do
+  case $tier in
+  unit) setup "$build"; mkdir -p "$logs"; unit "$build" unit ;;
+  sanitize) setup build-sanitize -Db_sanitize=address,undefined -Db_lundef=false; mkdir -p "$logs"; unit build-sanitize sanitize ;;
+  e2e) setup "$build"; mkdir -p "$logs"; e2e ;;
+  *) echo "run.sh: there is no tier '$tier'" >&2; exit 2 ;;
+  esac
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

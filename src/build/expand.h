@@ -10,6 +10,7 @@
 enum {
 	EXPAND_SIZE_MAX = 1 << 20, /* of a result, in bytes: ${a}${a}… must not grow without bound */
 	EXPAND_DEPTH_MAX = 32,	   /* of ${a:-${b:-…}} */
+	EXPAND_WORK_MAX = 64 << 20, /* bytes copied and compared on the way to a result */
 };
 
 /* The value of `name` (`len` bytes, no NUL behind), or NULL if it isn't set. Borrowed until the next call. */
@@ -19,7 +20,7 @@ struct expand_options {
 	expand_lookup *lookup;
 	void *data;
 	char escape;	 /* '\\' or '`' */
-	bool raw_quotes; /* keep quotes and the escapes that don't stand before `$`: for the body of a heredoc */
+	bool raw_quotes; /* quotes are characters like any other: for the body of a heredoc */
 	bool keep_unset; /* leave $unset and ${unset} as they are, instead of empty */
 };
 

@@ -37,6 +37,8 @@ int dir_remove(int dir, const char *name, struct error *err);
 /* Opens `path` as a process whose root is `root` would: `..` and absolute symlinks stay inside. It is openat2 with
  * RESOLVE_IN_ROOT; mustn't be replaced by string checks. `flags` as for open. */
 int path_open_in_root(int root, const char *path, int flags, mode_t mode, struct error *err);
+/* The walk that it falls back to where the kernel has no openat2; here for the tests. Returns -1 with errno. */
+int path_walk_in_root(int root, const char *path, int flags, mode_t mode);
 /* As above, but a symlink in the last component is not followed (O_NOFOLLOW), and the directories above it are made (0755)
  * where they are missing. Returns the parent's descriptor and the last component (pointing into path). */
 int path_parent_in_root(int root, const char *path, bool make, int *ret_dir, const char **ret_name, struct error *err);

@@ -93,11 +93,16 @@ static int open_in_root(int root, const char *path, int flags, mode_t mode)
 		int fd = (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof how);
 		if (fd >= 0)
 			return fd;
-		if (errno == ENOSYS || (errno == EPERM && tries == 0 && getenv("SAMPAN_NO_OPENAT2")))
+		if (errno == ENOSYS)
 			missing = true;
 		else if (errno != EAGAIN) /* EAGAIN: something was renamed during the walk */
 			return -1;
 	}
+	return path_walk_in_root(root, path, flags, mode);
+}
+
+int path_walk_in_root(int root, const char *path, int flags, mode_t mode)
+{
 	return walk(root, path, flags, mode, 0);
 }
 
@@ -110,27 +115,36 @@ int path_open_in_root(int root, const char *path, int flags, mode_t mode, struct
 	return fd;
 }
 
+/* Makes the last component of a path whose others are there. Existing is fine. */
+static int make_one(int root, const char *path)
+{
+	_cleanup_(fd_close) int fd = open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd < 0 ? -1 : 0;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	_cleanup_(freep) char *above = xstrndup(path, slash ? (size_t)(slash - path) : 0);
+	_cleanup_(fd_close) int parent = open_in_root(root, above, O_PATH | O_DIRECTORY, 0);
+	if (parent < 0)
+		return -1;
+	return mkdirat(parent, name, 0755) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 static int make_dirs(int root, const char *path)
 {
-	_cleanup_(freep) char *partial = xstrdup(path);
+	_cleanup_(freep) char *copy = xstrdup(path);
+	char *slash = copy;
 
-	for (char *slash = partial; (slash = strchr(slash + 1, '/')) || true;) {
+	do {
+		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		_cleanup_(fd_close) int fd = open_in_root(root, partial, O_PATH | O_DIRECTORY, 0);
-		if (fd < 0 && errno == ENOENT) {
-			char *name = strrchr(partial, '/');
-			_cleanup_(freep) char *above = name ? xstrndup(partial, (size_t)(name - partial)) : xstrdup("");
-			_cleanup_(fd_close) int parent = open_in_root(root, above, O_PATH | O_DIRECTORY, 0);
-			if (parent < 0 || (mkdirat(parent, name ? name + 1 : partial, 0755) < 0 && errno != EEXIST))
-				return -1;
-		} else if (fd < 0) {
+		if (make_one(root, copy) < 0)
 			return -1;
-		}
-		if (!slash)
-			return 0;
-		*slash = '/';
-	}
+		if (slash)
+			*slash = '/';
+	} while (slash);
+	return 0;
 }
 
 int path_parent_in_root(int root, const char *path, bool make, int *ret_dir, const char **ret_name, struct error *err)

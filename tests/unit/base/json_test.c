@@ -36,7 +36,7 @@ int main(void)
 	refused("[]", "not an object");
 	refused("{", "line 1");
 	refused("{\"a\": 99999999999999999999}", "too big");
-	refused("{\"a\": \"\xff\"}", "UTF-8");
+	refused("{\"a\": \"\xff\"}", "decode");
 	refused("{} x", "end of file");
 	struct buf deep _cleanup_(buf_free) = { 0 };
 	for (int i = 0; i < 5000; i++)

@@ -80,6 +80,8 @@ int manifest_parse(const char *text, size_t len, const char *content_type, struc
 /* The canonical text (compact JSON, fixed order of keys), for manifests that we make. Appends. */
 void manifest_print(const struct manifest *manifest, struct buf *ret);
 void manifest_clear(struct manifest *manifest);
+/* What a list of referrers says that it is: its artifactType, else the config's media type of an image, else NULL. Borrowed. */
+const char *manifest_artifact_type(const struct manifest *manifest);
 void manifest_add_layer(struct manifest *manifest, const struct descriptor *layer); /* copies */
 void manifest_add_child(struct manifest *manifest, const struct descriptor *child); /* copies */
 /* The best child of an index for a platform, or NULL. Attestation manifests (annotation vnd.docker.reference.type) never match. */

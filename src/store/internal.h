@@ -1,0 +1,106 @@
+/* What the files of the store share with each other and with nobody else. */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+#include <pthread.h>
+
+#include "store/database.h"
+#include "store/store.h"
+
+/* Folders beneath the root, made by store_open. */
+#define STORE_FOLDERS(X) \
+	X("blobs") X("blobs/sha256") X("blobs/sha512") X("uploads") X("layers") X("locks") X("containers") X("builds") X("quarantine")
+
+enum { UPLOADS_REMEMBERED = 64, TOUCH_INTERVAL_MS = 60 * 1000 };
+
+/* The digest so far of an upload that this process suspended, so that the next chunk needs no second look at the earlier ones. */
+struct upload_memory {
+	char id[37];
+	int64_t size;
+	struct digester digester;
+};
+
+struct store {
+	int dir;
+	char *path;
+	char id[37];
+	struct db reader, writer;
+	pthread_mutex_t uploads_lock;
+	struct upload_memory uploads[UPLOADS_REMEMBERED];
+	size_t uploads_next;
+};
+
+/* ---- transactions (store.c) ---- */
+/* A write transaction: BEGIN IMMEDIATE, the write lock between processes; ended without write_commit it is rolled back.
+ * A lazy one is not synced: for what may be lost in a power cut (last-touched times), so that an SD card isn't worn by questions. */
+struct write {
+	struct db *db;
+	bool open;
+};
+int write_begin(struct store *store, struct write *ret, struct error *err);
+int write_begin_lazy(struct store *store, struct write *ret, struct error *err);
+int write_commit(struct write *write, struct error *err);
+void write_end(struct write *write); /* for _cleanup_ */
+
+int64_t now_ms(void);
+void uuid_make(char out[37]);
+bool uuid_valid(const char *text);
+
+int schema_migrate(struct db *db, struct error *err); /* schema.c; inside a write transaction */
+
+/* ---- blobs (blob.c) ---- */
+/* A digest that the store knows: size -1 if it is only named by a manifest and isn't here. */
+struct blob_row {
+	int64_t id, size, touched;
+};
+int blob_row_find(struct db *db, const struct digest *digest, struct blob_row *ret, struct error *err); /* 1, or 0 */
+/* The id of its row, made if it is missing (size NULL). */
+int blob_row_name(struct db *db, const struct digest *digest, int64_t *ret, struct error *err);
+/* "blobs/sha256/<hex>"; `out` is returned. */
+enum { BLOB_PATH_SIZE = 16 + DIGEST_TEXT_SIZE };
+char *blob_path(const struct digest *digest, char out[BLOB_PATH_SIZE]);
+/* Inside a write transaction: `name` in uploads/, complete, verified and synced, becomes the blob; it is gone afterwards. */
+int blob_adopt(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, struct error *err);
+/* Writes bytes to a new temporary file in uploads/, synced. `ret_name` gets its name there. */
+int blob_write_temporary(struct store *store, const void *bytes, size_t len, char ret_name[48], struct error *err);
+
+/* ---- uploads (upload.c) ---- */
+void uploads_sweep(struct store *store); /* those that nobody came back to for a week */
+/* Those not written to for `age` seconds; adds to the counts. */
+void uploads_sweep_older(struct store *store, int64_t age, int64_t *files, int64_t *bytes);
+
+/* ---- repositories (manifest.c) ---- */
+/* How a repository holds a blob. LINK_KEPT: a manifest pushed for its own sake; LINK_LOOSE: one that gc may take once no
+ * tag, index, subject or pin leads to it. */
+enum link_kind { LINK_BLOB, LINK_KEPT, LINK_LOOSE };
+int repository_find(struct db *db, const char *registry, const char *repository, int64_t *ret, struct error *err); /* 1, or 0 */
+int repository_make(struct db *db, const char *registry, const char *repository, int64_t *ret, struct error *err);
+int link_add(struct db *db, int64_t repository, int64_t blob, enum link_kind kind, struct error *err);
+/* Marks a manifest and all that it reaches in the repository as in use now, so that a gc that is under way spares it. */
+int tree_touch(struct db *db, int64_t repository, int64_t manifest, struct error *err);
+int tag_write(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
+int manifest_put(struct store *store, struct db *db, int64_t repository, const char *name, const void *bytes, size_t len,
+		 const struct manifest *manifest, bool local, bool partial, struct digest *ret, struct error *err);
+
+/* ---- unpacked layers (layers.c), for layer_*.c and snapshot.c ----
+ * A layer is layers/<n>, and is recorded under its chain id when it is complete. Whoever makes, mounts or reads one holds the
+ * lock layers/<n>.lock shared; gc takes one only if it gets that lock exclusively, no image or pinned blob of a record needs it and
+ * it was not touched in the grace time. */
+struct layer_row {
+	struct digest chain, diff_id;
+	bool has_parent;
+	struct digest parent; /* chain id of the layers below */
+	bool has_blob;
+	struct digest blob; /* the compressed layer that it was made from or turned into */
+	int64_t number, size; /* size: bytes on disk */
+};
+/* 1 and the number, or 0 if it isn't unpacked. Touches it. */
+int store_layer_lookup(struct store *store, const struct digest *chain, int64_t *ret_number, struct error *err);
+/* A number never used before, with its lock held in *ret_lock (close it to release). Work in layers/<n>.tmp, which is swept
+ * once the lock is free. */
+int store_layer_new_number(struct store *store, int64_t *ret_number, int *ret_lock, struct error *err);
+/* Records a finished layers/<n> (synced, renamed), whose parent must be recorded. If another process recorded the chain first, *ret_number is
+ * its number and ours should be removed. */
+int store_layer_record(struct store *store, const struct layer_row *layer, int64_t *ret_number, struct error *err);
+/* Holds a layer while it is mounted or read: ERROR_NOT_FOUND if gc took it meanwhile. */
+int store_layer_hold(struct store *store, int64_t number, int *ret_lock, struct error *err);
+#endif

@@ -1,0 +1,207 @@
+/* Opening a store, and its transactions.
+ *
+ * Several processes open one at once. What they must agree on is ordered by two locks: flock on the root folder while the database
+ * is made or migrated, and SQLite's write lock for everything after that. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "store/internal.h"
+
+int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* RFC 9562, version 4. */
+void uuid_make(char out[37])
+{
+	unsigned char bytes[16];
+
+	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+		abort();
+	bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
+	bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+	char *at = out;
+	for (size_t i = 0; i < sizeof bytes; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		at += sprintf(at, "%02x", bytes[i]);
+	}
+}
+
+/* Exactly the form that uuid_make prints: it becomes a file name. */
+bool uuid_valid(const char *text)
+{
+	for (size_t i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		if (dash ? text[i] != '-' : !text[i] || !strchr("0123456789abcdef", text[i]))
+			return false;
+	}
+	return !text[36];
+}
+
+/* ---- transactions ---- */
+
+static int write_start(struct store *store, bool lazy, struct write *ret, struct error *err)
+{
+	struct db *db = db_acquire(&store->writer);
+
+	if (db_execute(db, lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", err) < 0 ||
+	    query_run(db, "BEGIN IMMEDIATE", VALUES(), err) < 0) {
+		db_release(&db);
+		return -1;
+	}
+	*ret = (struct write){ db, true };
+	return 0;
+}
+
+int write_begin(struct store *store, struct write *ret, struct error *err)
+{
+	return write_start(store, false, ret, err);
+}
+
+int write_begin_lazy(struct store *store, struct write *ret, struct error *err)
+{
+	return write_start(store, true, ret, err);
+}
+
+int write_commit(struct write *write, struct error *err)
+{
+	if (query_run(write->db, "COMMIT", VALUES(), err) < 0)
+		return -1;
+	write->open = false;
+	write_end(write);
+	return 0;
+}
+
+void write_end(struct write *write)
+{
+	if (write->db && write->open && !sqlite3_get_autocommit(write->db->handle))
+		query_run(write->db, "ROLLBACK", VALUES(), NULL);
+	write->open = false;
+	db_release(&write->db);
+}
+
+/* ---- opening ---- */
+
+static int open_root(struct store *store, const char *root, struct error *err)
+{
+	if (str_empty(root))
+		return error_set(err, ERROR_INVALID, "the store's folder has no name");
+	if (dir_make(AT_FDCWD, root, 0700, err) < 0 || (store->dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		if (!err || !err->message)
+			error_errno(err, errno, "cannot open the folder");
+		error_wrap(err, "cannot open the store %s", root);
+		return error_hint(err, "choose another folder with --root, or become root");
+	}
+	store->path = realpath(root, NULL);
+	if (!store->path)
+		return error_errno(err, errno, "cannot find the path of the store %s", root);
+	return 0;
+}
+
+static int make_folders(struct store *store, struct error *err)
+{
+	static const char *const folders[] = {
+#define X(name) name,
+		STORE_FOLDERS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < array_len(folders); i++)
+		if (mkdirat(store->dir, folders[i], 0700) < 0 && errno != EEXIST)
+			return error_errno(err, errno, "cannot make the folder %s/%s", store->path, folders[i]);
+	return 0;
+}
+
+static int read_id(struct store *store, struct error *err)
+{
+	struct write write _cleanup_(write_end) = { 0 };
+	_cleanup_(freep) char *id = NULL;
+	char fresh[37];
+
+	uuid_make(fresh);
+	if (write_begin(store, &write, err) < 0 || schema_migrate(write.db, err) < 0 ||
+	    query_run(write.db, "INSERT INTO meta (key, value) VALUES ('id', ?) ON CONFLICT DO NOTHING", VALUES(TEXT(fresh)), err) < 0 ||
+	    query_string(write.db, "SELECT value FROM meta WHERE key = 'id'", VALUES(), &id, err) < 0 || write_commit(&write, err) < 0)
+		return -1;
+	if (!id || !uuid_valid(id))
+		return error_set(err, ERROR_CORRUPT, "the store's id is damaged");
+	memcpy(store->id, id, sizeof store->id);
+	return 0;
+}
+
+/* The flock ends with the descriptor. It is our own open of the folder, not store->dir, which may be shared with children. */
+static int open_database(struct store *store, struct error *err)
+{
+	_cleanup_(freep) char *path = path_join(store->path, "sampan.db");
+	_cleanup_(fd_close) int lock = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (lock < 0)
+		return error_errno(err, errno, "cannot open %s", store->path);
+	if (file_lock(lock, true, true, store->path, err) < 0 || make_folders(store, err) < 0)
+		return -1;
+	mode_t mask = umask(0077);
+	int result = db_open(&store->writer, path, err) < 0 || db_open(&store->reader, path, err) < 0 ? -1 : read_id(store, err);
+	umask(mask);
+	if (result < 0)
+		return -1;
+	return dir_sync(store->dir, ".", err);
+}
+
+int store_open(const char *root, struct store **ret, struct error *err)
+{
+	_cleanup_(store_close) struct store *store = xnew(struct store);
+
+	store->dir = -1;
+	pthread_mutex_init(&store->uploads_lock, NULL);
+	if (open_root(store, root, err) < 0)
+		return -1;
+	if (open_database(store, err) < 0) {
+		error_wrap(err, "cannot open the store %s", store->path);
+		if (err && err->code == ERROR_DENIED)
+			error_hint(err, "choose another folder with --root, or become root");
+		return -1;
+	}
+	uploads_sweep(store);
+	*ret = steal(store);
+	return 0;
+}
+
+void store_close(struct store **at)
+{
+	struct store *store = *at;
+
+	if (!store)
+		return;
+	db_close(&store->reader);
+	db_close(&store->writer);
+	pthread_mutex_destroy(&store->uploads_lock);
+	fd_close(&store->dir);
+	free(store->path);
+	free(store);
+	*at = NULL;
+}
+
+int store_dir(const struct store *store)
+{
+	return store->dir;
+}
+
+const char *store_path(const struct store *store)
+{
+	return store->path;
+}
+
+const char *store_id(const struct store *store)
+{
+	return store->id;
+}

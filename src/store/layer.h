@@ -29,9 +29,11 @@ int layer_commit(struct store *store, const struct digest *parent_chain, size_t 
 		 struct descriptor *ret_layer, struct digest *ret_diff_id, char **ret_number, struct error *err);
 
 /* The parts, for import, ADD and tests. `source` is any of none, gzip, zstd, xz, bzip2 compressed; `apply_whiteouts` false treats .wh. files as files
- * (ADD of a tar). Never leaves the directory `dir`; refuses what reference/security lists. `digest_uncompressed` may be NULL. */
+ * (ADD of a tar). Never leaves the directory `dir`, wherever names and links point; `limits` and `ret_diff_id` may be NULL. What was unpacked before a
+ * failure stays: the caller removes the folder. Over a limit, or a decompression bomb: ERROR_TOO_LARGE. An owner that this user
+ * namespace does not map: ERROR_UNSUPPORTED. Devices are left out with a warning where they may not be made. */
 struct layer_limits {
-	int64_t bytes_max;   /* of files together; 0: no limit but the disk */
+	int64_t bytes_max;   /* of files together; 0: 64 GiB; -1: no limit but the disk */
 	int64_t entries_max; /* 0: 10 million */
 };
 int layer_extract(int source, int dir, bool apply_whiteouts, const struct layer_limits *limits, struct digest *ret_diff_id, struct error *err);

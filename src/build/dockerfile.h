@@ -81,7 +81,8 @@ struct instruction_flags {
 	char *checksum;		  /* ADD: "sha256:…" */
 	char *network;		  /* RUN: "default", "none", "host" */
 	char *security;		  /* RUN: "sandbox", "insecure" */
-	bool link, parents;	  /* COPY, ADD */
+	bool link;		  /* COPY, ADD */
+	bool parents;		  /* COPY */
 	bool keep_git_dir;	  /* ADD */
 	bool unpack, has_unpack;  /* ADD: --unpack[=true|false] */
 	struct strlist exclude;	  /* COPY, ADD */
@@ -96,7 +97,7 @@ struct instruction {
 	char *text;	    /* "RUN make -j4": one line, the word in upper case, flags as written; for progress and history.
 			     * After instruction_expand still as written. */
 	char *word;	    /* the instruction's word as written ("run") */
-	struct strlist raw_flags; /* "--mount=type=cache,target=/root": as written, in order */
+	struct strlist raw_flags; /* "--mount=type=cache,target=/root": in order, without quotes, nothing expanded */
 	struct instruction_flags flags;
 
 	/* RUN CMD ENTRYPOINT SHELL: json_form: the argv; else words[0] is the line for the shell, heredocs put back in as a shell reads
@@ -108,13 +109,14 @@ struct instruction {
 	bool json_form;
 	bool is_script;
 	char *dest;
-	char *alias; /* FROM … AS alias, as written, or NULL */
+	char *alias, *as_word; /* FROM … AS alias: both as written, or NULL */
 	struct name_value *pairs; /* ENV LABEL ARG */
 	size_t pairs_len;
 	bool legacy_pair;	  /* ENV name value */
 	struct heredoc *heredocs; /* RUN COPY ADD; of COPY and ADD they are sources, after `words` */
 	size_t heredocs_len;
 	struct healthcheck health; /* HEALTHCHECK */
+	bool empty_continuation;   /* there is an empty line within it: a check tells */
 };
 
 struct stage {
@@ -147,7 +149,8 @@ struct dockerfile {
 
 /* Parses and checks a whole file. `file_name` is for errors, which show the line and those around it. */
 int dockerfile_parse(const char *text, size_t len, const char *file_name, struct dockerfile *ret, struct error *err);
-/* One instruction on its own: an ONBUILD trigger, or `commit --change`. FROM, ONBUILD and MAINTAINER are refused in it. */
+/* One instruction on its own, heredoc bodies behind it: an ONBUILD trigger, or `commit --change`. FROM, ONBUILD and MAINTAINER are
+ * refused. */
 int dockerfile_parse_instruction(const char *text, char escape, struct instruction *ret, struct error *err);
 void dockerfile_clear(struct dockerfile *dockerfile);
 void instruction_clear(struct instruction *instruction);

@@ -1,0 +1,159 @@
+/* config.json: see spec.h. What a container may do is docker's default: its capabilities, masked and read-only paths, mounts. */
+#include "run/spec.h"
+
+#include <linux/capability.h>
+
+#include "base/json.h"
+
+/* name, number: what docker gives by default */
+#define CAPABILITIES(X)                         \
+	X("CAP_CHOWN", CAP_CHOWN)               \
+	X("CAP_DAC_OVERRIDE", CAP_DAC_OVERRIDE) \
+	X("CAP_FSETID", CAP_FSETID)             \
+	X("CAP_FOWNER", CAP_FOWNER)             \
+	X("CAP_MKNOD", CAP_MKNOD)               \
+	X("CAP_NET_RAW", CAP_NET_RAW)           \
+	X("CAP_SETGID", CAP_SETGID)             \
+	X("CAP_SETUID", CAP_SETUID)             \
+	X("CAP_SETFCAP", CAP_SETFCAP)           \
+	X("CAP_SETPCAP", CAP_SETPCAP)           \
+	X("CAP_NET_BIND_SERVICE", CAP_NET_BIND_SERVICE) \
+	X("CAP_SYS_CHROOT", CAP_SYS_CHROOT)     \
+	X("CAP_KILL", CAP_KILL)                 \
+	X("CAP_AUDIT_WRITE", CAP_AUDIT_WRITE)
+
+static const char *const masked[] = {
+	"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+	"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+};
+static const char *const read_only_paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static json_t *string_array(const char *const *items, size_t len)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < len; i++)
+		json_array_append_new(array, json_string(items[i]));
+	return array;
+}
+
+static json_t *capability_sets(uint64_t possible)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} all[] = {
+#define X(name, number) { name, number },
+		CAPABILITIES(X)
+#undef X
+	};
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < array_len(all); i++)
+		if (possible >> all[i].number & 1)
+			json_array_append_new(names, json_string(all[i].name));
+	json_t *sets = json_pack("{s:O, s:O, s:O}", "bounding", names, "effective", names, "permitted", names);
+	json_decref(names);
+	return sets;
+}
+
+static json_t *user_object(const struct user *user)
+{
+	json_t *object = json_pack("{s:I, s:I}", "uid", (json_int_t)user->uid, "gid", (json_int_t)user->gid);
+	json_t *groups = json_array();
+
+	for (size_t i = 0; i < user->groups_len; i++)
+		json_array_append_new(groups, json_integer(user->groups[i]));
+	json_object_set_new(object, "additionalGids", groups);
+	return object;
+}
+
+static json_t *environment(const struct spec *spec)
+{
+	struct strlist env _cleanup_(strlist_free) = { 0 };
+
+	strlist_add_all(&env, spec->env);
+	if (!strlist_env_get(&env, "PATH"))
+		strlist_env_set(&env, "PATH", DEFAULT_PATH);
+	if (!strlist_env_get(&env, "HOME"))
+		strlist_env_set(&env, "HOME", spec->user->home);
+	if (!strlist_env_get(&env, "HOSTNAME") && spec->hostname)
+		strlist_env_set(&env, "HOSTNAME", spec->hostname);
+	if (spec->terminal && !strlist_env_get(&env, "TERM"))
+		strlist_env_set(&env, "TERM", "xterm");
+	return json_from_strlist(&env);
+}
+
+json_t *spec_process(const struct spec *spec)
+{
+	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", spec->terminal, "user", user_object(spec->user), "args",
+			 json_from_strlist(spec->argv), "env", environment(spec), "cwd", str_empty(spec->cwd) ? "/" : spec->cwd,
+			 "capabilities", capability_sets(spec->capabilities), "noNewPrivileges", false);
+}
+
+/* `options` are separated by commas. */
+static void add_mount(json_t *mounts, const char *target, const char *type, const char *source, const char *options)
+{
+	struct strlist list _cleanup_(strlist_free) = { 0 };
+
+	strlist_split(&list, options, ',');
+	json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:o}", "destination", target, "type", type, "source", source, "options",
+						json_from_strlist(&list)));
+}
+
+static void add_bind(json_t *mounts, const char *source, const char *target, bool read_only)
+{
+	if (source)
+		add_mount(mounts, target, "bind", source, read_only ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
+}
+
+static json_t *mount_list(const struct spec *spec)
+{
+	json_t *mounts = json_array();
+
+	add_mount(mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
+	add_mount(mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
+	add_mount(mounts, "/dev/pts", "devpts", "devpts",
+		  spec->map_tty ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5" : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
+	add_mount(mounts, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k");
+	if (spec->mqueue)
+		add_mount(mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+	/* rro: what is mounted below it (cgroups) must be read-only as well */
+	if (spec->bind_sys)
+		add_mount(mounts, "/sys", "bind", "/sys", "rbind,rslave,nosuid,noexec,nodev,rro");
+	else
+		add_mount(mounts, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro");
+	add_bind(mounts, spec->resolv_conf, "/etc/resolv.conf", false);
+	add_bind(mounts, spec->hostname_file, "/etc/hostname", false);
+	add_bind(mounts, spec->hosts, "/etc/hosts", false);
+	for (size_t i = 0; i < spec->mounts_len; i++) {
+		const struct mount_spec *mount = &spec->mounts[i];
+		if (mount->source)
+			add_bind(mounts, mount->source, mount->target, mount->read_only);
+		else
+			add_mount(mounts, mount->target, "tmpfs", "tmpfs", "nosuid,nodev,mode=1777");
+	}
+	return mounts;
+}
+
+static json_t *namespace_list(const struct spec *spec)
+{
+	json_t *list = json_pack("[{s:s}, {s:s}, {s:s}, {s:s}]", "type", "pid", "type", "ipc", "type", "uts", "type", "mount");
+
+	if (!spec->host_network)
+		json_array_append_new(list, spec->netns ? json_pack("{s:s, s:s}", "type", "network", "path", spec->netns) :
+							  json_pack("{s:s}", "type", "network"));
+	return list;
+}
+
+json_t *spec_make(const struct spec *spec)
+{
+	json_t *linux_part = json_pack("{s:o, s:o, s:o}", "namespaces", namespace_list(spec), "maskedPaths", string_array(masked, array_len(masked)),
+				       "readonlyPaths", string_array(read_only_paths, array_len(read_only_paths)));
+
+	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", spec_process(spec), "root", "path", spec->root,
+			 "readonly", spec->read_only, "hostname", spec->hostname ? spec->hostname : "localhost", "mounts", mount_list(spec), "linux",
+			 linux_part);
+}

@@ -153,7 +153,8 @@ int userns_enter_rootless(struct error *err)
 	return setenv(ROOTLESS_MARK, uid, 1) < 0 ? error_errno(err, errno, "cannot set the environment") : 0;
 }
 
-/* Every id that is mapped here, mapped to itself: "0 0 1\n1 1 65536\n". */
+/* Every id that is mapped here, mapped to itself: "0 0 1\n1 1 65536\n". But for the very last: programs (crun, runc, pasta, the store's
+ * overlay) tell the machine's first namespace, where one may make device nodes, by the full map "0 0 4294967295". */
 static char *identity_of(const char *path, struct error *err)
 {
 	struct buf text _cleanup_(buf_free) = { 0 }, map = { 0 };
@@ -164,7 +165,7 @@ static char *identity_of(const char *path, struct error *err)
 		return NULL;
 	buf_reserve(&text, 0);
 	for (const char *at = text.data; sscanf(at, "%lu %lu %lu%n", &inside, &outside, &count, &used) == 3; at += used)
-		buf_printf(&map, "%lu %lu %lu\n", inside, inside, count);
+		buf_printf(&map, "%lu %lu %lu\n", inside, inside, count == 4294967295 ? count - 1 : count);
 	return buf_steal(&map);
 }
 

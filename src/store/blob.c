@@ -185,7 +185,7 @@ int blob_write_temporary(struct store *store, const void *bytes, size_t len, cha
 
 int store_blob_put(struct store *store, const void *bytes, size_t len, struct digest *ret, struct error *err)
 {
-	char name[48], path[64];
+	char name[48];
 	struct digest digest;
 	struct write write _cleanup_(write_end) = { 0 };
 
@@ -195,8 +195,7 @@ int store_blob_put(struct store *store, const void *bytes, size_t len, struct di
 			return -1;
 		if (write_begin(store, &write, err) < 0 || blob_adopt(store, write.db, name, &digest, (int64_t)len, err) < 0 ||
 		    write_commit(&write, err) < 0) {
-			snprintf(path, sizeof path, "uploads/%s", name);
-			unlinkat(store->dir, path, 0);
+			uploads_drop(store, name);
 			return -1;
 		}
 	}

@@ -68,6 +68,8 @@ void uploads_sweep(struct store *store); /* those that nobody came back to for a
 /* Those not written to for `age` seconds; adds to the counts. */
 void uploads_sweep_older(struct store *store, int64_t age, int64_t *files, int64_t *bytes);
 
+void uploads_drop(struct store *store, const char *name); /* a temporary file in uploads/; "" is fine */
+
 /* ---- repositories (manifest.c) ---- */
 /* How a repository holds a blob. LINK_KEPT: a manifest pushed for its own sake; LINK_LOOSE: one that gc may take once no
  * tag, index, subject or pin leads to it. */
@@ -77,9 +79,8 @@ int repository_make(struct db *db, const char *registry, const char *repository,
 int link_add(struct db *db, int64_t repository, int64_t blob, enum link_kind kind, struct error *err);
 /* Marks a manifest and all that it reaches in the repository as in use now, so that a gc that is under way spares it. */
 int tree_touch(struct db *db, int64_t repository, int64_t manifest, struct error *err);
+int tree_touch_all(struct db *db, int64_t manifest, struct error *err); /* in every repository */
 int tag_write(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
-int manifest_put(struct store *store, struct db *db, int64_t repository, const char *name, const void *bytes, size_t len,
-		 const struct manifest *manifest, bool local, bool partial, struct digest *ret, struct error *err);
 
 /* ---- unpacked layers (layers.c), for layer_*.c and snapshot.c ----
  * A layer is layers/<n>, and is recorded under its chain id when it is complete. Whoever makes, mounts or reads one holds the

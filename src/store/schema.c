@@ -34,8 +34,8 @@ static const char *const steps[] = {
 	" manifest INTEGER NOT NULL REFERENCES manifest, updated INTEGER NOT NULL, PRIMARY KEY (repository, name)) WITHOUT ROWID;"
 	"CREATE INDEX tag_manifest ON tag (manifest);"
 
-	"CREATE TABLE layer (n INTEGER PRIMARY KEY AUTOINCREMENT, chain TEXT NOT NULL UNIQUE, diff_id TEXT NOT NULL,"
-	" parent INTEGER REFERENCES layer, blob TEXT, size INTEGER NOT NULL, touched INTEGER NOT NULL);"
+	"CREATE TABLE layer (n INTEGER PRIMARY KEY, chain TEXT NOT NULL UNIQUE, diff_id TEXT NOT NULL,"
+	" parent INTEGER REFERENCES layer ON UPDATE CASCADE, blob TEXT, size INTEGER NOT NULL, touched INTEGER NOT NULL);"
 	"CREATE INDEX layer_parent ON layer (parent) WHERE parent IS NOT NULL;"
 
 	"CREATE TABLE record (space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, pin INTEGER REFERENCES blob,"

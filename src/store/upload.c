@@ -300,6 +300,14 @@ int upload_commit(struct upload **at, const struct digest *expected, struct dige
 
 /* ---- sweeping ---- */
 
+void uploads_drop(struct store *store, const char *name)
+{
+	char path[64];
+
+	if (*name)
+		unlinkat(store->dir, upload_path(name, path), 0);
+}
+
 static bool sweep_due(struct store *store, const char *path, int64_t age_max, int64_t now)
 {
 	struct stat st;

@@ -199,7 +199,7 @@ static int take_name(const char *name, struct reference *ref, struct error *err)
 	}
 	bool official = str_equal(ref->registry, "docker.io") && !strchr(name, '/');
 	ref->repository = official ? xprintf("library/%s", name) : xstrdup(name);
-	return 0;
+	return check_repository(ref->repository, err); /* "library/" may have made it too long */
 }
 
 static int parse(const char *text, struct reference *ref, struct error *err)

@@ -48,6 +48,8 @@ static void lengths(void)
 
 	works(parse_made("h.test/", 255, &err), &err, "a name of 255 characters");
 	fails(parse_made("h.test/", 256, &err), &err, ERROR_INVALID, "longer than 255", "a name of 256");
+	works(parse_made("", 247, &err), &err, "a name of 255 with library/");
+	fails(parse_made("", 248, &err), &err, ERROR_INVALID, "longer than 255", "and of 256");
 	works(parse_made("a:", 128, &err), &err, "a tag of 128 characters");
 	fails(parse_made("a:", 129, &err), &err, ERROR_INVALID, "tag", "a tag of 129");
 	fails(parse_made("a:", 1000, &err), &err, ERROR_INVALID, "too long", "a text of 1000");

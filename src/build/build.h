@@ -1,6 +1,7 @@
 /* Dockerfile builds. dockerfile.h is the language, plan.h the graph of steps, build.h the whole. */
 #ifndef BUILD_BUILD_H
 #define BUILD_BUILD_H
+#include "build/output.h"
 #include "remote/remote.h"
 #include "run/run.h"
 
@@ -15,15 +16,19 @@ struct build_options {
 	struct strlist labels;
 	const char *target;
 	enum network_mode network;
-	bool no_cache, plain_progress, quiet;
+	bool no_cache, quiet;
+	enum output_mode progress;
 	enum pull_policy pull;
 	struct remote_options remote;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
 };
 struct build_result {
 	struct digest manifest, id;
-	size_t steps, cached;
+	size_t steps, cached; /* that make layers; of them, found in the cache */
 };
+/* For the whole command, before the store is opened and before any thread: a mount namespace of our own, with which all mounts of the build
+ * end. Should be called once; mustn't by a server. */
+int build_enter_namespace(struct error *err);
 /* Output goes to stderr as BuildKit's plain or terminal picture; the result is for the command to print. */
 int build_run(struct store *store, const struct build_options *options, struct build_result *ret, struct error *err);
 #endif

@@ -1,0 +1,279 @@
+/* RUN as a step: its key, its mounts, and the call of the runner.
+ *
+ * What a mount shows is never part of the layer. A bind mount of the context is a copy of the files that the context gives (after
+ * .dockerignore, owned by root), so that nothing that happens to the folder meanwhile, and no symlink in it, reaches into the container; one of a
+ * stage is that stage's tree, read-only, or an overlay on it whose changes are thrown away. A cache mount is a folder of the
+ * store, mounts/cache-<digest of its id>/, kept between builds. */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "build/copy.h"
+#include "build/executor.h"
+
+/* What lives as long as the process runs. */
+struct run_job {
+	struct build_step *step;
+	struct mount_spec *mounts;
+	size_t mounts_len;
+	int *locks; /* of cache mounts */
+	size_t locks_len;
+};
+
+static void job_clear(struct run_job *job)
+{
+	for (size_t i = 0; i < job->mounts_len; i++) {
+		free(job->mounts[i].source);
+		free(job->mounts[i].target);
+	}
+	for (size_t i = 0; i < job->locks_len; i++)
+		fd_close(&job->locks[i]);
+	free(job->mounts);
+	free(job->locks);
+}
+
+static enum network_mode network_of(const struct build_step *step)
+{
+	enum network_mode mode = step->build->options->network;
+
+	if (step->instruction->flags.network)
+		network_mode_parse(step->instruction->flags.network, &mode, NULL);
+	return mode;
+}
+
+/* ---- key ---- */
+static int mount_key(struct build_step *step, struct cache_key *key, const struct run_mount *mount, struct error *err)
+{
+	static const char *const types[] = { "bind", "cache", "tmpfs", "secret", "ssh" };
+	char numbers[96];
+
+	cache_key_add(key, "mount", types[mount->type]);
+	cache_key_add(key, "target", mount->target);
+	snprintf(numbers, sizeof numbers, "%d %d %o %lld %lld %llu", mount->read_only, mount->sharing, mount->mode, (long long)mount->uid,
+		 (long long)mount->gid, (unsigned long long)mount->size);
+	cache_key_add(key, "options", numbers);
+	cache_key_add(key, "id", mount->id);
+	if (mount->type != RUN_MOUNT_BIND)
+		return 0;
+	struct strlist paths _cleanup_(strlist_free) = { 0 };
+	strlist_add(&paths, mount->source ? mount->source : "/");
+	return build_key_files(step, key, mount->from, &paths, NULL, err);
+}
+
+static int run_key(struct build_step *step, struct cache_key *key, struct error *err)
+{
+	const struct instruction *it = step->instruction;
+	const struct image_config *config = &step->stage->config;
+	struct strlist argv _cleanup_(strlist_free) = { 0 };
+
+	stage_argv(step->stage, it, &argv);
+	cache_key_add_list(key, "argv", &argv);
+	cache_key_add(key, "script", it->is_script ? "yes" : NULL);
+	cache_key_add_list(key, "env", &step->stage->env);
+	cache_key_add(key, "cwd", config->working_dir);
+	cache_key_add(key, "user", config->user);
+	cache_key_add(key, "network", network_of(step) == NETWORK_HOST ? "host" : network_of(step) == NETWORK_NONE ? "none" : "default");
+	for (size_t i = 0; i < it->flags.mounts_len; i++)
+		if (mount_key(step, key, &it->flags.mounts[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- mounts ---- */
+static int bind_source(struct run_job *job, const struct run_mount *mount, const char *folder, char **ret, struct error *err)
+{
+	struct build *build = job->step->build;
+	const char *source = mount->source ? mount->source : "/";
+	struct tree tree;
+
+	if (build_tree(job->step, mount->from, &tree, err) < 0)
+		return -1;
+	struct strlist paths _cleanup_(strlist_free) = { 0 };
+	bool wild;
+	if (tree_match(&tree, source, &paths, &wild, err) < 0)
+		return -1;
+	if (wild || paths.len != 1)
+		return error_set(err, ERROR_INVALID, "source=%s of a bind mount must be one path, without wildcards", source);
+	if (mount->from && mount->read_only) {
+		struct build_source *from = build_source_find(build, mount->from, job->step->at, &job->step->stage->config.platform, err);
+		if (!from)
+			return -1;
+		_cleanup_(fd_close) int fd = path_open_in_root(from->root, *paths.items[0] ? paths.items[0] : ".", O_PATH, 0, err);
+		char link[64], path[4096];
+		snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+		ssize_t len = fd < 0 ? -1 : readlink(link, path, sizeof path - 1);
+		if (len < 0)
+			return error_errno(err, errno, "cannot find %s in %s", source, mount->from);
+		*ret = xstrndup(path, (size_t)len);
+		return 0;
+	}
+	_cleanup_(freep) char *name = xprintf("%s/bind-%zu", folder, job->mounts_len);
+	if (dir_make(AT_FDCWD, name, 0755, err) < 0)
+		return -1;
+	_cleanup_(fd_close) int root = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct copy_options options = { .root = root, .dest = "/source", .uid = -1, .gid = -1, .epoch = -1, .scratch = folder };
+	if (root < 0 || copy_path(&tree, paths.items[0], &options, err) < 0)
+		return -1;
+	*ret = xprintf("%s/source", name);
+	return 0;
+}
+
+/* Locked by its sharing mode: a locked one waits for another build, a private one that is in use is replaced by an empty one for
+ * this step. */
+static int cache_source(struct run_job *job, const struct run_mount *mount, const char *folder, char **ret, struct error *err)
+{
+	struct digest digest;
+	char hex[DIGEST_TEXT_SIZE];
+	_cleanup_(freep) char *above = path_join(store_path(job->step->build->store), "mounts");
+
+	digest_of(DIGEST_SHA256, mount->id, strlen(mount->id), &digest);
+	_cleanup_(freep) char *path = xprintf("%s/cache-%.32s", above, digest_hex(&digest, hex));
+	struct stat st;
+	bool fresh = stat(path, &st) < 0;
+	if (dir_make(AT_FDCWD, path, 0755, err) < 0)
+		return -1;
+	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open the cache %s", mount->id);
+	int held = mount->sharing == CACHE_SHARED ? 0 : file_lock(fd, true, mount->sharing == CACHE_LOCKED, path, err);
+	if (held < 0)
+		return -1;
+	if (held) {
+		free(path);
+		path = xprintf("%s/cache-%zu", folder, job->mounts_len);
+		if (dir_make(AT_FDCWD, path, 0755, err) < 0)
+			return -1;
+		fresh = true;
+	}
+	if (fresh && (chown(path, (uid_t)mount->uid, (gid_t)mount->gid) < 0 || chmod(path, (mode_t)mount->mode) < 0))
+		return error_errno(err, errno, "cannot set owner and mode of the cache %s", mount->id);
+	xgrow(job->locks, job->locks_len);
+	job->locks[job->locks_len++] = fd_steal(&fd);
+	*ret = steal(path);
+	return 0;
+}
+
+static void add_mount(struct run_job *job, char *source, char *target, bool read_only)
+{
+	size_t len = strlen(target);
+
+	while (len > 1 && target[len - 1] == '/')
+		target[--len] = '\0';
+	xgrow(job->mounts, job->mounts_len);
+	job->mounts[job->mounts_len++] = (struct mount_spec){ source, target, read_only };
+}
+
+static int prepare_mounts(struct run_job *job, const char *folder, struct error *err)
+{
+	const struct instruction *it = job->step->instruction;
+
+	for (size_t i = 0; i < it->flags.mounts_len; i++) {
+		const struct run_mount *mount = &it->flags.mounts[i];
+		char *source = NULL;
+		int result = mount->type == RUN_MOUNT_BIND  ? bind_source(job, mount, folder, &source, err) :
+			     mount->type == RUN_MOUNT_CACHE ? cache_source(job, mount, folder, &source, err) :
+							      0;
+		if (result < 0)
+			return error_wrap(err, "cannot mount %s", mount->target);
+		add_mount(job, source, stage_path(job->step->stage, mount->target), mount->read_only);
+	}
+	return 0;
+}
+
+/* A heredoc that begins with #! is a program of its own: it is put where the shell can start it, outside of the layer. */
+static int prepare_script(struct run_job *job, struct strlist *argv, const char *folder, struct error *err)
+{
+	const struct instruction *it = job->step->instruction;
+	_cleanup_(freep) char *path = path_join(folder, "script"), *target = xprintf("/dev/pipes/%s", it->heredocs[0].name);
+
+	if (file_replace(AT_FDCWD, path, it->words.items[0], strlen(it->words.items[0]), 0755, err) < 0)
+		return -1;
+	free(argv->items[argv->len - 1]);
+	argv->items[argv->len - 1] = xstrdup(target);
+	add_mount(job, steal(path), steal(target), true);
+	return 0;
+}
+
+/* The stage's environment, docker's default PATH, and the proxies of the command line. */
+static void prepare_env(const struct build_step *step, struct strlist *ret)
+{
+	const struct strlist *given = &step->build->build_args;
+
+	for (size_t i = 0; i < given->len; i++) {
+		_cleanup_(freep) char *name = xstrndup(given->items[i], strcspn(given->items[i], "="));
+		if (plan_is_proxy(name))
+			strlist_add(ret, given->items[i]);
+	}
+	for (size_t i = 0; i < step->stage->env.len; i++) {
+		_cleanup_(freep) char *name = xstrndup(step->stage->env.items[i], strcspn(step->stage->env.items[i], "="));
+		strlist_env_set(ret, name, step->stage->env.items[i] + strlen(name) + 1);
+	}
+	if (!strlist_env_get(ret, "PATH"))
+		strlist_add(ret, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+}
+
+static void show(void *data, const char *bytes, size_t len)
+{
+	output_text(data, bytes, len);
+}
+
+static int ended(const struct strlist *argv, int code, struct error *err)
+{
+	_cleanup_(freep) char *line = strlist_join(argv, " ");
+
+	line[strcspn(line, "\n")] = '\0';
+	error_set(err, ERROR_FAILED, "process \"%s\" did not complete successfully: exit code: %d", line, code);
+	if (code == 137)
+		error_hint(err, "it was killed: did the machine run out of memory? Fewer jobs at once need less of it");
+	return -1;
+}
+
+static int run_work(struct build_step *step, const char *folder, struct error *err)
+{
+	struct build *build = step->build;
+	const struct image_config *config = &step->stage->config;
+	struct run_job job _cleanup_(job_clear) = { .step = step };
+	struct strlist argv _cleanup_(strlist_free) = { 0 }, env _cleanup_(strlist_free) = { 0 };
+	struct emulator emulator _cleanup_(emulator_clear) = { 0 };
+
+	emulator_find(&config->platform, &emulator);
+	if (emulator_check(&emulator, err) < 0 || build_unpack(build, step->stage, err) < 0)
+		return -1;
+	stage_argv(step->stage, step->instruction, &argv);
+	prepare_env(step, &env);
+	if (prepare_mounts(&job, folder, err) < 0)
+		return -1;
+	if (step->instruction->is_script && prepare_script(&job, &argv, folder, err) < 0)
+		return -1;
+	const struct step run = {
+		.store = build->store,
+		.layers = &step->stage->numbers,
+		.dir = folder,
+		.emulator = &emulator,
+		.argv = &argv,
+		.env = &env,
+		.cwd = str_empty(config->working_dir) ? "/" : config->working_dir,
+		.user = str_empty(config->user) ? NULL : config->user,
+		.hostname = "sampan-build",
+		.network = network_of(step),
+		.mounts = job.mounts,
+		.mounts_len = job.mounts_len,
+		.output = show,
+		.data = build->output,
+	};
+	int code = step_run(&run, err);
+	if (code < 0)
+		return -1;
+	return code ? ended(&argv, code, err) : 0;
+}
+
+static char *run_history(const struct build_step *step)
+{
+	struct strlist argv _cleanup_(strlist_free) = { 0 };
+
+	stage_argv(step->stage, step->instruction, &argv);
+	return stage_run_history(step->stage, &argv);
+}
+
+const struct step_kind step_run_kind = { run_key, run_work, run_history };

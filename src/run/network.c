@@ -66,10 +66,10 @@ static void add_ports(struct strlist *argv, const struct port_spec *ports, size_
 	}
 }
 
-void network_arguments(const char *bundle, const struct port_spec *ports, size_t len, struct strlist *argv)
+void network_arguments(const char *bundle, const struct port_spec *ports, size_t len, bool forward_dns, struct strlist *argv)
 {
 	/* As root it would become nobody, who may not enter the namespace. It gives up what it has by itself, later. */
-	static const char *const fixed[] = { "--quiet", "--config-net", "--runas", "0", "--no-map-gw", "--dns-forward", FORWARDED_DNS,
+	static const char *const fixed[] = { "--quiet", "--config-net", "--runas", "0", "--no-map-gw",
 					     /* the defaults open every port of the host's loopback to the container */
 					     "-T", "none", "-U", "none" };
 
@@ -77,6 +77,11 @@ void network_arguments(const char *bundle, const struct port_spec *ports, size_t
 		strlist_add(argv, fixed[i]);
 	add_ports(argv, ports, len, false);
 	add_ports(argv, ports, len, true);
+	/* Only where it is used: pasta would put this address on the answers of the host's real name server, too. */
+	if (forward_dns) {
+		strlist_add(argv, "--dns-forward");
+		strlist_add(argv, FORWARDED_DNS);
+	}
 	strlist_add(argv, "-P");
 	strlist_printf(argv, "%s/pasta.pid", bundle);
 	strlist_add(argv, "--netns");
@@ -131,12 +136,14 @@ static void drop_noise(struct buf *said)
 static int pasta_start(const char *bundle, const struct port_spec *ports, size_t ports_len, struct error *err)
 {
 	_cleanup_(freep) char *log = path_join(bundle, "pasta.log");
+	_cleanup_(freep) char *resolv_path = path_join(bundle, "resolv.conf");
 	struct strlist argv _cleanup_(strlist_free) = { 0 };
-	struct buf said _cleanup_(buf_free) = { 0 };
+	struct buf said _cleanup_(buf_free) = { 0 }, resolv _cleanup_(buf_free) = { 0 };
 	_cleanup_(fd_close) int out = open(log, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
+	file_read(AT_FDCWD, resolv_path, 1 << 20, &resolv, NULL);
 	strlist_add(&argv, "pasta");
-	network_arguments(bundle, ports, ports_len, &argv);
+	network_arguments(bundle, ports, ports_len, resolv.data && strstr(resolv.data, FORWARDED_DNS), &argv);
 	struct process_options options = { .argv = (const char *const *)argv.items, .in = PROCESS_NULL, .out = out, .err = out, .new_session = true };
 	int code = out < 0 ? error_errno(err, errno, "cannot make %s", log) : process_run(&options, err);
 	if (code == 0)

@@ -14,6 +14,6 @@ int network_start(const char *bundle, const struct port_spec *ports, size_t port
 void network_resolv_conf(const char *host, enum network_mode mode, struct buf *ret);
 /* Picks free ports where host_port is 0; ERROR_BUSY if one is taken. */
 int ports_settle(struct port_spec *ports, size_t len, struct error *err);
-/* pasta's arguments behind its name, for tests; appends to argv. */
-void network_arguments(const char *bundle, const struct port_spec *ports, size_t len, struct strlist *argv);
+/* pasta's arguments behind its name; appends to argv. forward_dns: resolv.conf names the forwarded address. */
+void network_arguments(const char *bundle, const struct port_spec *ports, size_t len, bool forward_dns, struct strlist *argv);
 #endif

@@ -82,8 +82,6 @@ static int join_lines(struct lexer *lexer, struct statement *statement, struct e
 			return error_set(err, ERROR_TOO_LARGE, "the instruction is longer than %d KiB", DOCKERFILE_INSTRUCTION_MAX >> 10);
 		buf_add(&statement->text, line, len);
 	}
-	while (statement->text.len && isspace((unsigned char)statement->text.data[statement->text.len - 1]))
-		statement->text.data[--statement->text.len] = '\0';
 	return 0;
 }
 
@@ -177,6 +175,8 @@ int lexer_next(struct lexer *lexer, struct statement *ret, struct error *err)
 		return error_set(err, ERROR_TOO_LARGE, "the instruction is longer than %d KiB", DOCKERFILE_INSTRUCTION_MAX >> 10);
 	buf_add(&ret->text, line, len);
 	int result = more ? join_lines(lexer, ret, err) : 0;
+	while (ret->text.len && isspace((unsigned char)ret->text.data[ret->text.len - 1]))
+		ret->text.data[--ret->text.len] = '\0';
 	ret->end_line = lexer->line - 1;
 	if (result == 0)
 		result = read_heredocs(lexer, ret, err);

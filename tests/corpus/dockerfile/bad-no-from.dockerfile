@@ -1,0 +1,3 @@
+ARG a=1
+RUN true
+FROM alpine

@@ -1,0 +1,2 @@
+FROM alpine
+COPY --chowm=1 a b

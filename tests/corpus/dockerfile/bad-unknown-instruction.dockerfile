@@ -1,0 +1,4 @@
+FROM alpine
+RUN true
+RUNN echo hi
+CMD ["x"]

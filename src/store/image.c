@@ -362,14 +362,14 @@ static void rows_clear(struct rows *rows)
 
 /* Tags, and manifests that nothing leads to. */
 static const char images_sql[] =
-	"SELECT registry, repository.name, tag.name AS tag, digest, blob.id FROM repository JOIN tag ON tag.repository = repository.id"
+	"SELECT * FROM (SELECT registry, repository.name AS name, tag.name AS tag, digest, blob.id FROM repository JOIN tag ON tag.repository = repository.id"
 	" JOIN blob ON blob.id = tag.manifest WHERE registry <> ''"
 	" UNION ALL SELECT registry, name, NULL, digest, blob.id FROM repository JOIN link ON link.repository = repository.id AND link.kind > 0"
 	" JOIN blob ON blob.id = link.blob JOIN manifest ON manifest.blob = blob.id AND subject IS NULL WHERE registry <> ''"
 	" AND NOT EXISTS (SELECT 1 FROM tag WHERE tag.repository = link.repository AND tag.manifest = link.blob)"
 	" AND NOT EXISTS (SELECT 1 FROM edge JOIN link AS up ON up.repository = link.repository AND up.blob = edge.parent"
 	"  WHERE edge.child = link.blob AND edge.kind = 0)"
-	" ORDER BY 1, 2, 3 IS NULL, 3, 4";
+	") ORDER BY registry, name, tag IS NULL, tag, digest";
 
 int store_images(struct store *store, struct image_row **ret, size_t *ret_len, struct error *err)
 {

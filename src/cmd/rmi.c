@@ -1,0 +1,247 @@
+/* sampan rmi: takes names from images, and images that have none left from the store.
+ *
+ * What an argument means is decided on the list of images, as `sampan images` shows it: a name is one row, an id all the rows that have it.
+ * A row goes in one of two ways: its tag alone, if other tags of the repository lead to the same manifest, or the manifest with it. The bytes
+ * are left to gc, which knows what else needs them. */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "cmd/command.h"
+#include "run/run.h"
+#include "store/store.h"
+
+static bool force;
+
+static const struct option_spec options[] = {
+	{ 'f', "force", OPTION_FLAG, &force, NULL, "also what has several names or a stopped container; what isn't there is no failure" },
+	{ 0 },
+};
+
+struct rows {
+	struct image_row *items;
+	size_t len;
+};
+
+static void rows_clear(struct rows *rows)
+{
+	image_rows_free(rows->items, rows->len);
+	*rows = (struct rows){ 0 };
+}
+
+/* What was done, as docker's API has it: [{"Untagged": …}, {"Deleted": …}]. */
+static json_t *actions;
+
+static void act(struct context *context, const char *action, const char *what)
+{
+	json_array_append_new(actions, json_pack("{s:s}", action, what));
+	if (context->format == FORMAT_TEXT)
+		printf("%s: %s\n", action, what);
+}
+
+static bool same_repository(const struct image_row *a, const struct image_row *b)
+{
+	return str_equal(a->registry, b->registry) && str_equal(a->repository, b->repository);
+}
+
+/* ---- which rows an argument means ---- */
+
+static bool named(const struct image_row *row, const struct reference *name)
+{
+	if (!str_equal(row->registry, name->registry) || !str_equal(row->repository, name->repository))
+		return false;
+	return name->has_digest ? digest_equal(&row->digest, &name->digest) : str_equal(row->tag, name->tag);
+}
+
+static bool has_id(const struct image_row *row, const char *hex)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	return str_starts(digest_hex(&row->id, text), hex);
+}
+
+static bool is_id(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len >= 4 && len <= 64 && strspn(text, "0123456789abcdef") == len;
+}
+
+static int select_by_id(const struct rows *rows, const char *hex, bool *chosen, struct error *err)
+{
+	const struct image_row *first = NULL;
+	int count = 0;
+
+	for (size_t i = 0; i < rows->len; i++) {
+		if (!has_id(&rows->items[i], hex))
+			continue;
+		if (first && !digest_equal(&first->id, &rows->items[i].id))
+			return error_set(err, ERROR_INVALID, "'%s' is the start of more than one image id; give more digits", hex);
+		first = &rows->items[i];
+		chosen[i] = true;
+		count++;
+	}
+	if (count > 1 && !force) {
+		error_set(err, ERROR_BUSY, "image %s has %d names", hex, count);
+		return error_hint(err, "name the one that should go, or remove all of them with -f");
+	}
+	return count;
+}
+
+/* Marks the rows; returns how many. */
+static int select_rows(const struct rows *rows, const char *name, bool *chosen, struct error *err)
+{
+	struct reference reference _cleanup_(reference_clear) = { 0 };
+	const char *hex = str_starts(name, "sha256:") ? name + 7 : name;
+	struct error why _cleanup_(error_clear) = { 0 };
+	bool parsed = reference_parse(name, &reference, &why) == 0;
+	int count = 0;
+
+	for (size_t i = 0; parsed && i < rows->len; i++)
+		count += chosen[i] = named(&rows->items[i], &reference);
+	if (count)
+		return count;
+	if (is_id(hex))
+		count = select_by_id(rows, hex, chosen, err);
+	else if (!parsed) {
+		error_move(err, &why);
+		return -1;
+	}
+	if (count)
+		return count;
+	error_set(err, ERROR_NOT_FOUND, "there is no image %s in the store", name);
+	return error_hint(err, "'sampan images' shows those that are there");
+}
+
+/* ---- removing ---- */
+
+static void print_untagged(struct context *context, const struct image_row *row)
+{
+	struct reference name = { .registry = row->registry, .repository = row->repository, .tag = row->tag };
+
+	if (!row->tag)
+		return;
+	_cleanup_(freep) char *text = reference_print_familiar(&name);
+	act(context, "Untagged", text);
+}
+
+static bool has_sibling(const struct rows *rows, const struct image_row *row)
+{
+	for (size_t i = 0; i < rows->len; i++) {
+		const struct image_row *other = &rows->items[i];
+		if (other != row && other->tag && same_repository(other, row) && digest_equal(&other->digest, &row->digest))
+			return true;
+	}
+	return false;
+}
+
+/* The images of an index that went have no name then: those that had a row before keep it. */
+static int remove_orphans(struct store *store, const struct rows *before, const struct image_row *gone, struct error *err)
+{
+	struct rows after _cleanup_(rows_clear) = { 0 };
+
+	if (store_images(store, &after.items, &after.len, err) < 0)
+		return -1;
+	for (size_t i = 0; i < after.len; i++) {
+		const struct image_row *row = &after.items[i];
+		bool known = row->tag || !same_repository(row, gone);
+		for (size_t j = 0; j < before->len && !known; j++)
+			known = same_repository(&before->items[j], row) && digest_equal(&before->items[j].digest, &row->digest);
+		if (!known && store_manifest_delete(store, row->registry, row->repository, &row->digest, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int still_there(struct store *store, const struct digest *id, struct error *err)
+{
+	struct rows rows _cleanup_(rows_clear) = { 0 };
+
+	if (store_images(store, &rows.items, &rows.len, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.len; i++)
+		if (digest_equal(&rows.items[i].id, id))
+			return 1;
+	return 0;
+}
+
+static int remove_row(struct context *context, struct store *store, const struct image_row *row, struct error *err)
+{
+	struct rows before _cleanup_(rows_clear) = { 0 };
+	char text[DIGEST_TEXT_SIZE];
+
+	if (store_images(store, &before.items, &before.len, err) < 0)
+		return -1;
+	const struct image_row *now = NULL;
+	for (size_t i = 0; i < before.len && !now; i++)
+		if (same_repository(&before.items[i], row) && str_equal(before.items[i].tag, row->tag) &&
+		    digest_equal(&before.items[i].digest, &row->digest))
+			now = &before.items[i];
+	if (!now)
+		return 0; /* another process was quicker */
+	if (has_sibling(&before, now)) {
+		if (store_tag_delete(store, row->registry, row->repository, row->tag, err) < 0)
+			return -1;
+		print_untagged(context, row);
+		return 0;
+	}
+	if (store_manifest_delete(store, row->registry, row->repository, &row->digest, err) < 0)
+		return -1;
+	print_untagged(context, row);
+	int left = remove_orphans(store, &before, row, err) < 0 ? -1 : still_there(store, &row->id, err);
+	if (left == 0)
+		act(context, "Deleted", digest_print(&row->id, text));
+	return left < 0 ? -1 : 0;
+}
+
+static int remove_image(struct context *context, struct store *store, const char *name, struct error *err)
+{
+	struct rows rows _cleanup_(rows_clear) = { 0 };
+
+	if (store_images(store, &rows.items, &rows.len, err) < 0)
+		return -1;
+	_cleanup_(freep) bool *chosen = xcalloc(rows.len, sizeof *chosen);
+	if (select_rows(&rows, name, chosen, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.len; i++)
+		if (chosen[i] && remove_row(context, store, &rows.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* One that fails doesn't keep the others. The exit code is the last failure's. */
+static int run(struct context *context, int argc, char **argv, struct error *err)
+{
+	struct store *store _cleanup_(store_close) = NULL;
+	int code = 0;
+
+	if (store_open(context->root, &store, err) < 0)
+		return -1;
+	actions = json_array();
+	for (int i = 0; i < argc; i++) {
+		struct error failure _cleanup_(error_clear) = { 0 };
+		if (remove_image(context, store, argv[i], &failure) == 0)
+			continue;
+		log_failure(&failure);
+		if (!force || failure.code != ERROR_NOT_FOUND)
+			code = error_exit_code(failure.code);
+	}
+	if (context->format == FORMAT_JSON) {
+		json_dumpf(actions, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_release(&actions);
+	return code;
+}
+
+const struct command command_rmi = {
+	.name = "rmi",
+	.group = "Images",
+	.usage = "[-f] IMAGE…",
+	.summary = "Remove images, or names of images",
+	.details = "An image goes with its last name. What it took on the disk is freed by 'sampan gc'.",
+	.options = options,
+	.min_args = 1,
+	.max_args = -1,
+	.run = run,
+};

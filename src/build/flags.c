@@ -181,7 +181,7 @@ static int add_mount(struct instruction_flags *flags, const char *value, const s
 {
 	struct run_mount mount = { 0 };
 
-	if (mount_parse(value, options, &mount, err) < 0)
+	if (run_mount_parse(value, options, &mount, err) < 0)
 		return error_wrap(err, "--mount=%s", value);
 	xgrow(flags->mounts, flags->mounts_len);
 	flags->mounts[flags->mounts_len++] = mount;

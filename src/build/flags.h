@@ -11,6 +11,6 @@ int flags_apply(struct instruction *instruction, const struct expand_options *op
 void flags_clear(struct instruction_flags *flags);
 
 /* The value of RUN --mount (mount.c). */
-int mount_parse(const char *text, const struct expand_options *options, struct run_mount *ret, struct error *err);
+int run_mount_parse(const char *text, const struct expand_options *options, struct run_mount *ret, struct error *err);
 void mount_clear(struct run_mount *mount);
 #endif

@@ -273,7 +273,7 @@ static void set_defaults(struct reading *reading)
 		mount->id = xstrdup("default");
 }
 
-int mount_parse(const char *text, const struct expand_options *options, struct run_mount *ret, struct error *err)
+int run_mount_parse(const char *text, const struct expand_options *options, struct run_mount *ret, struct error *err)
 {
 	_cleanup_(reading_clear) struct reading reading = { 0 };
 

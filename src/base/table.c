@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/str.h"
+
 struct cell {
 	char *text;
 	int64_t number;
@@ -95,25 +97,25 @@ static int columns_of(const char *text)
 static void print_text(const struct table *table, FILE *out)
 {
 	_cleanup_(freep) int *widths = xcalloc(table->width, sizeof *widths);
-	size_t last = 0;
 
 	for (size_t j = 0; j < table->width; j++) {
 		widths[j] = columns_of(table->columns[j].head);
 		for (size_t i = j; i < table->len; i += table->width)
 			if (columns_of(table->cells[i].text) > widths[j])
 				widths[j] = columns_of(table->cells[i].text);
-		if (table->columns[j].head)
-			last = j;
 	}
 	for (size_t i = 0; i <= table->len; i += table->width) {
+		int blanks = 0; /* owed before the next text, so that no line ends with blanks */
 		for (size_t j = 0; j < table->width; j++) {
 			const char *head = table->columns[j].head;
 			const char *text = i ? table->cells[i - table->width + j].text : head;
 			if (!head)
 				continue;
-			fputs(text ? text : "", out);
-			if (j < last)
-				fprintf(out, "%*s", widths[j] - columns_of(text) + 3, "");
+			if (!str_empty(text)) {
+				fprintf(out, "%*s%s", blanks, "", text);
+				blanks = -columns_of(text);
+			}
+			blanks += widths[j] + 3;
 		}
 		putc('\n', out);
 	}

@@ -16,6 +16,12 @@ static void make_file(int dir, const char *name, const char *text)
 	fd_write_all(fd, text, strlen(text), name, NULL);
 }
 
+static void make_link(const char *target, int dir, const char *name)
+{
+	if (symlinkat(target, dir, name) < 0)
+		ok(false, "symlink %s", name);
+}
+
 /* top/secret is outside; top/root is the root. */
 static int make_tree(void)
 {
@@ -29,13 +35,13 @@ static int make_tree(void)
 	dir_make(root, "a/b", 0755, NULL);
 	make_file(root, "secret", "inside");
 	make_file(root, "a/file", "a");
-	symlinkat("../../../../secret", root, "a/up");
-	symlinkat("/secret", root, "a/abs");
-	symlinkat("abs", root, "a/chain");
-	symlinkat("loop2", root, "loop1");
-	symlinkat("loop1", root, "loop2");
-	symlinkat("/a", root, "dir");
-	symlinkat("b/../file", root, "a/dots");
+	make_link("../../../../secret", root, "a/up");
+	make_link("/secret", root, "a/abs");
+	make_link("abs", root, "a/chain");
+	make_link("loop2", root, "loop1");
+	make_link("loop1", root, "loop2");
+	make_link("/a", root, "dir");
+	make_link("b/../file", root, "a/dots");
 	return root;
 }
 

@@ -146,7 +146,9 @@ static int make_folders(const struct snapshot_options *options, int layers, stru
 int snapshot_mount(struct store *store, const struct snapshot_options *options, struct error *err)
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
-	_cleanup_(fd_close) int layers = openat(store_dir(store), "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* by path: the store's own descriptor may belong to another mount namespace, and overlayfs takes layers of this one only */
+	_cleanup_(freep) char *path = path_join(store_path(store), "layers");
+	_cleanup_(fd_close) int layers = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (layers < 0)
 		return error_errno(err, errno, "cannot open the folder of the layers");

@@ -479,7 +479,7 @@ static int make_whiteout(struct extract *x, const char *name, struct error *err)
 /* What a path means beside itself: 1 if it is of aufs, whose layers docker's format was, and says nothing to us. */
 static int check_marks(const struct extract *x, struct error *err)
 {
-	for (const char *at = x->path, *slash; at; at = slash ? slash + 1 : NULL) {
+	for (const char *at = x->entry.path, *slash; at; at = slash ? slash + 1 : NULL) { /* not the cleaned one, for ".wh.a/../b" */
 		slash = strchr(at, '/');
 		if (str_starts(at, WHITEOUT_META) && !(str_equal(at, WHITEOUT_OPAQUE)))
 			return 1;

@@ -36,7 +36,8 @@ int remote_push(struct store *store, const struct reference *reference, const st
  * docker-archive:FILE[:REF], store:REF (this store). */
 int remote_copy(struct store *store, const char *from, const char *to, const struct platform *platform, bool all_platforms,
 		const struct remote_options *from_options, const struct remote_options *to_options, struct digest *ret, struct error *err);
-/* docker save / load. A file or "-". The format of the input is found by its content; compressed ones too. Names are added to `ret`. */
+/* docker save / load. A file or "-". The format of the input is found by its content; compressed ones too. Names are added to `ret`; of an image
+ * without one its id ("sha256:…"). */
 int remote_save(struct store *store, const struct strlist *names, const char *file, bool oci, struct error *err);
 int remote_load(struct store *store, const char *file, struct strlist *ret_names, struct progress *progress, struct error *err);
 /* A root file system as a tar (or "-") becomes a one-layer image. */

@@ -95,10 +95,6 @@ static int check_files(const struct instruction *instruction, struct error *err)
 				 flags->checksum ? "--checksum" : "--keep-git-dir");
 	if (flags->parents)
 		return error_set(err, ERROR_UNSUPPORTED, "COPY --parents is not supported yet");
-	if (flags->from && strchr(flags->from, '$')) {
-		error_set(err, ERROR_INVALID, "variables don't work in --from=%s", flags->from);
-		return error_hint(err, "write FROM %s AS name above, with the variable set by an ARG before the first FROM, and use --from=name", flags->from);
-	}
 	return flags->chmod && !strchr(flags->chmod, '$') ? mode_check(flags->chmod, err) : 0;
 }
 

@@ -44,14 +44,14 @@ int link_add(struct db *db, int64_t repository, int64_t blob, enum link_kind kin
 
 int tree_touch(struct db *db, int64_t repository, int64_t manifest, struct error *err)
 {
-	return query_run(db, TREE " UPDATE link SET touched = ?3 WHERE repository = ?2 AND blob IN (SELECT blob FROM tree) AND touched < ?4",
-			 VALUES(INT(manifest), INT(repository), INT(now_ms()), INT(now_ms() - TOUCH_INTERVAL_MS)), err) < 0 ? -1 : 0;
+	return query_run(db, TREE " UPDATE link SET touched = ?3 WHERE repository = ?2 AND blob IN (SELECT blob FROM tree)",
+			 VALUES(INT(manifest), INT(repository), INT(now_ms())), err) < 0 ? -1 : 0;
 }
 
 int tree_touch_all(struct db *db, int64_t manifest, struct error *err)
 {
-	return query_run(db, TREE " UPDATE link SET touched = ?2 WHERE blob IN (SELECT blob FROM tree) AND touched < ?3",
-			 VALUES(INT(manifest), INT(now_ms()), INT(now_ms() - TOUCH_INTERVAL_MS)), err) < 0 ? -1 : 0;
+	return query_run(db, TREE " UPDATE link SET touched = ?2 WHERE blob IN (SELECT blob FROM tree)", VALUES(INT(manifest), INT(now_ms())),
+			 err) < 0 ? -1 : 0;
 }
 
 /* Links all that a manifest reaches, itself too. */

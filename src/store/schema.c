@@ -25,6 +25,7 @@ static const char *const steps[] = {
 	" platform TEXT, created INTEGER, chain TEXT);"
 	"CREATE INDEX manifest_subject ON manifest (subject) WHERE subject IS NOT NULL;"
 	"CREATE INDEX manifest_config ON manifest (config) WHERE config IS NOT NULL;"
+	"CREATE INDEX manifest_chain ON manifest (chain) WHERE chain IS NOT NULL;"
 
 	"CREATE TABLE edge (parent INTEGER NOT NULL REFERENCES manifest ON DELETE CASCADE, child INTEGER NOT NULL REFERENCES blob,"
 	" kind INTEGER NOT NULL, PRIMARY KEY (parent, child)) WITHOUT ROWID;"

@@ -1,8 +1,8 @@
 /* sampan rmi: takes names from images, and images that have none left from the store.
  *
  * What an argument means is decided on the list of images, as `sampan images` shows it: a name is one row, an id all the rows that have it.
- * A row goes in one of two ways: its tag alone, if other tags of the repository lead to the same manifest, or the manifest with it. The bytes
- * are left to gc, which knows what else needs them. */
+ * First its tag goes; if nothing leads to the manifest then, neither another tag nor an index, that goes too. The bytes are left to gc, which
+ * knows what else needs them. */
 #include <stdio.h>
 
 #include "base/json.h"
@@ -125,29 +125,28 @@ static void print_untagged(struct context *context, const struct image_row *row)
 	act(context, "Untagged", text);
 }
 
-static bool has_sibling(const struct rows *rows, const struct image_row *row)
+static const struct image_row *find_row(const struct rows *rows, const struct image_row *like, const char *tag)
 {
-	for (size_t i = 0; i < rows->len; i++) {
-		const struct image_row *other = &rows->items[i];
-		if (other != row && other->tag && same_repository(other, row) && digest_equal(&other->digest, &row->digest))
-			return true;
-	}
-	return false;
+	for (size_t i = 0; i < rows->len; i++)
+		if (same_repository(&rows->items[i], like) && str_equal(rows->items[i].tag, tag) &&
+		    digest_equal(&rows->items[i].digest, &like->digest))
+			return &rows->items[i];
+	return NULL;
 }
 
-/* The images of an index that went have no name then: those that had a row before keep it. */
-static int remove_orphans(struct store *store, const struct rows *before, const struct image_row *gone, struct error *err)
+/* Removes a manifest that has no name any more. If it is an index, its images have none then either: those that are new among the nameless. */
+static int remove_nameless(struct store *store, const struct rows *before, const struct image_row *row, struct error *err)
 {
 	struct rows after _cleanup_(rows_clear) = { 0 };
 
-	if (store_images(store, &after.items, &after.len, err) < 0)
+	if (store_manifest_delete(store, row->registry, row->repository, &row->digest, err) < 0 ||
+	    store_images(store, &after.items, &after.len, err) < 0)
 		return -1;
 	for (size_t i = 0; i < after.len; i++) {
-		const struct image_row *row = &after.items[i];
-		bool known = row->tag || !same_repository(row, gone);
-		for (size_t j = 0; j < before->len && !known; j++)
-			known = same_repository(&before->items[j], row) && digest_equal(&before->items[j].digest, &row->digest);
-		if (!known && store_manifest_delete(store, row->registry, row->repository, &row->digest, err) < 0)
+		const struct image_row *other = &after.items[i];
+		if (other->tag || !same_repository(other, row) || find_row(before, other, NULL))
+			continue;
+		if (store_manifest_delete(store, other->registry, other->repository, &other->digest, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -165,30 +164,20 @@ static int still_there(struct store *store, const struct digest *id, struct erro
 	return 0;
 }
 
+/* Only the list after the tag went knows whether something else leads to the manifest: another tag, or an index. */
 static int remove_row(struct context *context, struct store *store, const struct image_row *row, struct error *err)
 {
-	struct rows before _cleanup_(rows_clear) = { 0 };
+	struct rows rest _cleanup_(rows_clear) = { 0 };
 	char text[DIGEST_TEXT_SIZE];
 
-	if (store_images(store, &before.items, &before.len, err) < 0)
-		return -1;
-	const struct image_row *now = NULL;
-	for (size_t i = 0; i < before.len && !now; i++)
-		if (same_repository(&before.items[i], row) && str_equal(before.items[i].tag, row->tag) &&
-		    digest_equal(&before.items[i].digest, &row->digest))
-			now = &before.items[i];
-	if (!now)
-		return 0; /* another process was quicker */
-	if (has_sibling(&before, now)) {
-		if (store_tag_delete(store, row->registry, row->repository, row->tag, err) < 0)
-			return -1;
-		print_untagged(context, row);
-		return 0;
-	}
-	if (store_manifest_delete(store, row->registry, row->repository, &row->digest, err) < 0)
+	if (row->tag && store_tag_delete(store, row->registry, row->repository, row->tag, err) < 0)
 		return -1;
 	print_untagged(context, row);
-	int left = remove_orphans(store, &before, row, err) < 0 ? -1 : still_there(store, &row->id, err);
+	if (store_images(store, &rest.items, &rest.len, err) < 0)
+		return -1;
+	if (!find_row(&rest, row, NULL))
+		return 0;
+	int left = remove_nameless(store, &rest, row, err) < 0 ? -1 : still_there(store, &row->id, err);
 	if (left == 0)
 		act(context, "Deleted", digest_print(&row->id, text));
 	return left < 0 ? -1 : 0;

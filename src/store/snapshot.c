@@ -90,7 +90,7 @@ static int mount_options(struct store *store, const struct snapshot_options *opt
 
 	if (!dir)
 		return -1;
-	buf_add_str(ret, "index=off,metacopy=off,redirect_dir=off,");
+	buf_add_str(ret, "index=off,metacopy=off,redirect_dir=nofollow,"); /* off may still mean follow, which userxattr refuses */
 	if (overlay_is_user())
 		buf_add_str(ret, "userxattr,");
 	buf_add_str(ret, "lowerdir=");

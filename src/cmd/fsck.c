@@ -1,0 +1,52 @@
+/* sampan fsck: is every blob what its name says, and everything there that is named? */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "cmd/command.h"
+#include "store/store.h"
+
+struct findings {
+	bool text;
+	json_t *list;
+};
+
+static void report(void *data, const char *text)
+{
+	struct findings *findings = data;
+
+	json_array_append_new(findings->list, json_string(text));
+	if (findings->text)
+		puts(text);
+}
+
+/* A damaged store is a result, not an error of the command: exit code 1. */
+static int run(struct context *context, int argc, char **argv, struct error *err)
+{
+	_cleanup_(json_release) json_t *list = json_array(); /* of what is wrong */
+	struct findings findings = { context->format == FORMAT_TEXT, list };
+	struct store *store _cleanup_(store_close) = NULL;
+	size_t damaged = 0;
+
+	(void)argc, (void)argv;
+	if (store_open(context->root, &store, err) < 0 || store_fsck(store, report, &findings, &damaged, err) < 0)
+		return -1;
+	if (context->format == FORMAT_JSON) {
+		_cleanup_(json_release) json_t *object = json_pack("{s:I, s:O}", "damaged", (json_int_t)damaged, "findings", list);
+		json_dumpf(object, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (damaged)
+		printf("%zu damaged; what was is in %s/quarantine. Pull or push the images again that need it\n", damaged, store_path(store));
+	else if (!json_array_size(list) && !context->quiet)
+		puts("The store is sound");
+	return json_array_size(list) ? 1 : 0;
+}
+
+const struct command command_fsck = {
+	.name = "fsck",
+	.group = "Store",
+	.usage = "",
+	.summary = "Check the store, every blob against its digest",
+	.details = "Reads everything. Damaged blobs move to the folder quarantine/ of the store, so that the next pull or push brings them again.\n"
+		   "The exit code is 1 if something is damaged or missing.",
+	.run = run,
+};

@@ -50,6 +50,21 @@ static void child_fd(int from, int to)
 		dup2(from, to);
 }
 
+/* Puts kept[i] at 3 + i. All are moved out of the way first, so that none is overwritten before its turn; so is `report`. */
+static int child_keep(const struct process_options *options, int report)
+{
+	int above = 3 + options->keep, moved[8];
+
+	if (!options->kept || options->keep > (int)(sizeof moved / sizeof *moved))
+		return report;
+	report = fcntl(report, F_DUPFD_CLOEXEC, above);
+	for (int i = 0; i < options->keep; i++)
+		moved[i] = fcntl(options->kept[i], F_DUPFD_CLOEXEC, above);
+	for (int i = 0; i < options->keep; i++)
+		dup2(moved[i], 3 + i);
+	return report;
+}
+
 static void child(const struct process_options *options, const char *path, int report)
 {
 	sigset_t none;
@@ -70,6 +85,7 @@ static void child(const struct process_options *options, const char *path, int r
 	child_fd(in, 0);
 	child_fd(out, 1);
 	child_fd(error_out, 2);
+	report = child_keep(options, report);
 	if (options->cwd && chdir(options->cwd) < 0)
 		goto failed;
 	if (options->prepare && options->prepare(options->data) < 0)

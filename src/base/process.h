@@ -16,6 +16,7 @@ struct process_options {
 	 * except the first `keep` behind 2 (3 … 2 + keep), as --preserve-fds of crun counts them. */
 	int in, out, err;
 	int keep;
+	const int *kept; /* NULL, or `keep` descriptors that become 3, 4, … in the program */
 	bool new_session; /* setsid, so that ^C on our terminal reaches us alone */
 	/* Called in the child before exec; a negative return ends it with 126. Only async-signal-safe work if the caller has threads. */
 	int (*prepare)(void *data);

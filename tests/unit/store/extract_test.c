@@ -124,8 +124,18 @@ static void make_tar(const char *entries, const char *outside, struct buf *tar)
 	tar_end(tar);
 }
 
-static void run_case(size_t i)
+/* Without any root overlayfs' marks cannot be made. */
+static bool has_marks(size_t i)
 {
+	return (cases[i].tree && strstr(cases[i].tree, "opaque")) || (cases[i].entries && strstr(cases[i].entries, ".wh."));
+}
+
+static void run_case(size_t i, bool marks)
+{
+	if (!marks && has_marks(i)) {
+		ok(true, "%s # SKIP only root of a namespace makes whiteouts", cases[i].name);
+		return;
+	}
 	struct buf tar _cleanup_(buf_free) = { 0 };
 	struct error err = { 0 };
 	char base[64], outside[80];
@@ -306,17 +316,26 @@ static void test_tail(void)
 	tree_remove(base);
 }
 
-static void test_root_only(void)
+static void test_owners(long ids)
 {
 	struct error err = { 0 };
 	struct buf tar = { 0 };
 	_cleanup_(freep) char *tree = NULL;
 
-	if (geteuid()) {
-		tar_put(&tar, (struct tar_fields){ .type = '0', .path = "a", .uid = 12345 });
-		fails(extract_buf(&tar, NULL, NULL, &err), &err, ERROR_UNSUPPORTED, "12345", "an owner that cannot be used");
-		return;
+	if (ids < 1 << 24) {
+		tar_put(&tar, (struct tar_fields){ .type = '0', .path = "a", .uid = 1500000 });
+		fails(extract_buf(&tar, NULL, NULL, &err), &err, ERROR_UNSUPPORTED, "1500000", "an owner that cannot be used");
 	}
+	if (ids < 65536)
+		return;
+	tar_put(&tar, (struct tar_fields){ .type = '0', .path = "su", .mode = 06755, .uid = 3, .gid = 4, .mtime = 8 });
+	tar_put(&tar, (struct tar_fields){ .type = '2', .path = "sym", .target = "/nowhere", .mode = 0777, .uid = 5, .gid = 6, .mtime = 9 });
+	tar_put(&tar, (struct tar_fields){ .type = '3', .path = "su", .mode = 0666, .major = 1, .minor = 3 });
+	works(extract_buf(&tar, NULL, &tree, &err), &err, "owners; a device that may or may not be made");
+	ok(strstr(tree, "l sym 0777 5:6 9.000000000 links=1 -> /nowhere"), "… are as the archive says");
+	free(steal(tree));
+	if (overlay_is_user())
+		return;
 	tar_put(&tar, (struct tar_fields){ .type = '3', .path = "null", .mode = 0666, .uid = 1, .gid = 2, .mtime = 7, .major = 1, .minor = 3 });
 	tar_put(&tar, (struct tar_fields){ .type = '0', .path = "su", .mode = 06755, .uid = 3, .gid = 4, .mtime = 8 });
 	tar_put(&tar, (struct tar_fields){ .type = '2', .path = "sym", .target = "/nowhere", .mode = 0777, .uid = 5, .gid = 6, .mtime = 9 });
@@ -334,14 +353,16 @@ static void test_root_only(void)
 
 int main(void)
 {
+	long ids = tree_become_root();
+
 	umask(077); /* mustn't matter */
 	for (size_t i = 0; i < array_len(cases); i++)
-		run_case(i);
+		run_case(i, ids > 0);
 	test_limits();
 	test_headers();
 	test_parser_differences();
 	test_xattrs();
 	test_tail();
-	test_root_only();
+	test_owners(ids);
 	return done();
 }

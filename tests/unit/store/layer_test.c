@@ -300,11 +300,7 @@ int main(void)
 	char path[64];
 
 	umask(022);
-	if (userns_enter_rootless(&err) < 0) {
-		printf("# no namespace: %s\n", err.message);
-		error_clear(&err);
-	}
-	can_mount = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	can_mount = tree_become_root() > 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 	_cleanup_(fd_close) int dir = tree_make(path);
 	if (can_mount && mount("tmpfs", path, "tmpfs", 0, NULL) < 0) /* overlayfs can't have another overlay as its upper layer */
 		printf("# no tmpfs\n");

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "store/layer.h"
 #include "store/overlay.h"
 #include "tap.h"
@@ -28,6 +29,22 @@ static inline void tree_remove(const char *path)
 
 	if (dir_remove(AT_FDCWD, path, &err) < 0)
 		printf("# cannot remove %s: %s\n", path, err.message);
+}
+
+/* As the commands that unpack do: a user becomes root of a namespace. Says how many ids there are to be used; 0: it is no root at all. */
+static inline long tree_become_root(void)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	unsigned long count, sum = 0;
+
+	if (userns_enter_rootless(&err) < 0)
+		printf("# no namespace: %s\n", err.message);
+	FILE *map = geteuid() ? NULL : fopen("/proc/self/uid_map", "re");
+	while (map && fscanf(map, "%*u %*u %lu", &count) == 1)
+		sum += count;
+	if (map)
+		fclose(map);
+	return (long)sum;
 }
 
 /* ---- archives ---- */

@@ -51,15 +51,6 @@ static int read_json(const char *text, struct strlist *ret, struct error *err)
 	return 1;
 }
 
-bool args_failed_json(const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len && isspace((unsigned char)text[len - 1]))
-		len--;
-	return len > 1 && *text == '[' && text[len - 1] == ']';
-}
-
 int args_json_or_line(struct instruction *instruction, const char *text, char escape, struct error *err)
 {
 	int json = read_json(text, &instruction->words, err);

@@ -12,7 +12,4 @@ args_parse args_json_or_words; /* ["a", "b"], or words between blanks */
 args_parse args_pairs;	       /* a=b c="d e", or the old form: a the rest */
 args_parse args_names;	       /* a=b c */
 args_parse args_health;	       /* NONE, or CMD and what args_json_or_line takes */
-
-/* Does the text look like a JSON list that isn't one? Then it is taken for a shell's line, which nobody means. */
-bool args_failed_json(const char *text);
 #endif

@@ -192,6 +192,8 @@ int dockerfile_find_stage(const struct dockerfile *dockerfile, const char *name,
 {
 	int64_t number;
 
+	if (!strcmp(name, "scratch"))
+		return -1;
 	/* The last of two stages with the same name is the one that counts. */
 	for (size_t i = before; i-- > 0;)
 		if (dockerfile->stages[i].name && !strcasecmp(dockerfile->stages[i].name, name))

@@ -6,6 +6,7 @@
 #ifndef BUILD_DOCKERFILE_H
 #define BUILD_DOCKERFILE_H
 #include "build/expand.h"
+#include "build/ignore.h"
 #include "oci/config.h"
 
 enum {
@@ -155,7 +156,7 @@ int dockerfile_parse_instruction(const char *text, char escape, struct instructi
 void dockerfile_clear(struct dockerfile *dockerfile);
 void instruction_clear(struct instruction *instruction);
 
-/* Stage of that name (any case) before stage number `before`, or of that number ("0"); -1 if there is none. */
+/* Stage of that name (any case) before stage number `before`, or of that number ("0"); -1 if there is none. "scratch" is never one. */
 int dockerfile_find_stage(const struct dockerfile *dockerfile, const char *name, size_t before);
 
 /* A copy of the instruction in which every field that takes variables is expanded, and checked now that its value is known. Lookup gives
@@ -181,4 +182,6 @@ typedef void check_report(const struct check_finding *finding, void *data);
 /* Runs all checks that `# check=skip=` leaves; returns how many findings there were. Cannot fail. Whether they make the build fail is
  * dockerfile->check.error. */
 size_t dockerfile_check(const struct dockerfile *dockerfile, check_report *report, void *data);
+/* The one check that needs the context: sources of COPY and ADD that .dockerignore hides. `ignore` may be NULL. */
+size_t dockerfile_check_ignored(const struct dockerfile *dockerfile, const struct ignore *ignore, check_report *report, void *data);
 #endif

@@ -13,7 +13,7 @@ enum {
 	EXPAND_WORK_MAX = 64 << 20, /* bytes copied and compared on the way to a result */
 };
 
-/* The value of `name` (`len` bytes, no NUL behind), or NULL if it isn't set. Borrowed until the next call. */
+/* The value of `name` (`len` bytes, within the text: no NUL behind), or NULL if it isn't set. Borrowed until the next call. */
 typedef const char *expand_lookup(const char *name, size_t len, void *data);
 
 struct expand_options {

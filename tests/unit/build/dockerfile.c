@@ -205,9 +205,9 @@ static void check_trigger(const char *text, const char *problem)
 	int result = dockerfile_parse_instruction(text, '\\', &instruction, &err);
 
 	if (problem)
-		fails(result, &err, ERROR_INVALID, problem, text);
+		fails(result, &err, ERROR_INVALID, problem, problem);
 	else
-		works(result, &err, text);
+		works(result, &err, "a trigger");
 }
 
 static void check_triggers(void)

@@ -1,0 +1,3 @@
+from debian as x
+run true
+RUN false

@@ -1,0 +1,3 @@
+# check=skip=all
+FROM debian AS X
+MAINTAINER me

@@ -1,0 +1,4 @@
+# check=skip=StageNameCasing,jsonargsrecommended
+FROM debian AS X
+CMD echo
+MAINTAINER me

@@ -15,7 +15,7 @@
 enum {
 	WRITEBACK_BYTES = 8 << 20, /* how much may be dirty before the disk is put to work, so that the last sync is short */
 	ABANDONED_SECONDS = 7 * 24 * 3600,
-	TEMPORARY_SECONDS = 3600,
+	TEMPORARY_SECONDS = 600, /* writing one takes much less, and nobody locks it */
 };
 
 struct upload {

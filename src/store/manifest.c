@@ -418,7 +418,7 @@ int store_manifest_get(struct store *store, const char *registry, const char *re
 		return -1;
 	if (!found)
 		return manifest_missing(registry, repository, digest, err);
-	if (store_blob_read(store, digest, MANIFEST_SIZE_MAX, ret, err) < 0)
+	if (ret && store_blob_read(store, digest, MANIFEST_SIZE_MAX, ret, err) < 0)
 		return -1;
 	if (ret_media_type)
 		*ret_media_type = steal(media_type);

@@ -74,7 +74,7 @@ int store_manifest_put(struct store *store, const char *registry, const char *re
 /* The same under a digest of the caller's choice (sha512); bytes that do not match it are ERROR_CORRUPT. */
 int store_manifest_put_as(struct store *store, const char *registry, const char *repository, const void *bytes, size_t len,
 			  const char *media_type, bool partial, const struct strlist *tags, const struct digest *digest, struct error *err);
-/* Text and media type (owned by the caller; may be NULL) of a manifest of this repository. */
+/* Text and media type (owned by the caller) of a manifest of this repository; either may be NULL. */
 int store_manifest_get(struct store *store, const char *registry, const char *repository, const struct digest *digest,
 		       struct buf *ret, char **ret_media_type, struct error *err);
 /* Removes the manifest and its tags from the repository. */

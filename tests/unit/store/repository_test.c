@@ -123,7 +123,7 @@ static void test_listings(struct store *store)
 	is_str(names.items[0], "r11", "too");
 	ok(store_repository_exists(store, "host:3", "r1") && !store_repository_exists(store, "host:3", "r12"), "repositories exist or don't");
 	works(store_manifest_delete(store, "host:2", "many", &image, &err), &err, "deleting a manifest");
-	tags.len = 0;
+	strlist_free(&tags);
 	works(store_tags(store, "host:2", "many", NULL, 100, &tags, &err), &err, "takes its tags");
 	is_int((long long)tags.len, 0, "all of them");
 	fails(store_manifest_get(store, "host:2", "many", &image, NULL, NULL, &err), &err, ERROR_NOT_FOUND, "", "and itself");

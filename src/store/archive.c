@@ -258,14 +258,11 @@ static void fill_entry(const struct writer *w, const struct stat *st, struct tar
 		entry->mtime = (struct timespec){ .tv_sec = w->epoch };
 }
 
-static int write_whiteout(struct writer *w, const struct stat *st, const char *above, const char *name, struct error *err)
+/* A mark has no owner and no time, so that it is the same whenever it was made. */
+static int write_whiteout(struct writer *w, const char *above, const char *name, struct error *err)
 {
-	struct tar_entry entry _cleanup_(tar_entry_clear) = { .type = TAR_FILE };
+	struct tar_entry entry _cleanup_(tar_entry_clear) = { .type = TAR_FILE, .mode = 0600 };
 
-	fill_entry(w, st, &entry);
-	entry.mode = 0600;
-	entry.uid = entry.gid = 0;
-	entry.mtime.tv_nsec = 0;
 	entry.path = xprintf("%s.wh.%s", above, name);
 	tar_print_header(&entry, &w->out);
 	return flush(w, OUTPUT_SIZE - CHUNK, err);
@@ -323,7 +320,7 @@ static int write_entry(struct writer *w, int dir, const char *above, const char 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return failed(errno, "look at", name, err);
 	if (overlay_is_whiteout(&st))
-		return write_whiteout(w, &st, above, name, err);
+		return write_whiteout(w, above, name, err);
 	if (str_starts(name, ".wh."))
 		return error_set(err, ERROR_UNSUPPORTED, "%s%s cannot be in a layer: names that begin with .wh. mark removed files there", above, name);
 	entry.path = xprintf("%s%s", above, name);
@@ -377,16 +374,11 @@ static int list_names(int dir, const char *above, struct strlist *ret, struct er
 static int write_children(struct writer *w, int dir, const char *above, struct error *err)
 {
 	struct strlist names _cleanup_(strlist_free) = { 0 };
-	struct stat st;
 
 	if (interrupt_check(err) < 0 || list_names(dir, above, &names, err) < 0)
 		return -1;
-	if (overlay_is_opaque(dir)) {
-		if (fstat(dir, &st) < 0)
-			return failed(errno, "look at", above, err);
-		if (write_whiteout(w, &st, above, ".wh..opq", err) < 0)
-			return -1;
-	}
+	if (overlay_is_opaque(dir) && write_whiteout(w, above, ".wh..opq", err) < 0)
+		return -1;
 	for (size_t i = 0; i < names.len; i++)
 		if (write_entry(w, dir, above, names.items[i], err) < 0 || flush(w, OUTPUT_SIZE - CHUNK, err) < 0)
 			return -1;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/progress.h"
+#include "base/str.h"
 
 static enum log_level current = LOG_LEVEL_INFO;
 
@@ -23,13 +24,16 @@ enum log_level log_level(void)
 
 static void print(enum log_level level, const char *prefix, const char *format, va_list args)
 {
+	_cleanup_(freep) char *text = NULL;
+
 	if (level > current)
 		return;
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	str_make_printable(text);
 	progress_hide();
 	flockfile(stderr);
-	fputs(prefix, stderr);
-	vfprintf(stderr, format, args);
-	putc('\n', stderr);
+	fprintf(stderr, "%s%s\n", prefix, text);
 	funlockfile(stderr);
 	progress_show();
 }

@@ -77,6 +77,18 @@ const char *str_nearest(const char *word, const char *const *words)
 	return nearest;
 }
 
+char *str_make_printable(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+		if (c1)
+			*at++ = '?';
+		if (c1 || (*at < ' ' && *at != '\n' && *at != '\t') || *at == 0x7f)
+			*at = '?';
+	}
+	return text;
+}
+
 void strlist_free(struct strlist *list)
 {
 	for (size_t i = 0; i < list->len; i++)

@@ -25,6 +25,10 @@ int str_to_int(const char *text, int64_t min, int64_t max, int64_t *ret, struct 
 /* The nearest of `words` (a NULL-terminated array) by edit distance, for "did you mean"; NULL if none is near. */
 const char *str_nearest(const char *word, const char *const *words);
 
+/* Text of foreign origin for a terminal, in place: control characters except newline and tab (escape sequences could rewrite what was printed
+ * before) become '?', C1 ones in UTF-8 too. Returns text. */
+char *str_make_printable(char *text);
+
 /* A list of strings that it owns. Invariant: items[len] is NULL once anything was added, so items is an argv. */
 struct strlist {
 	char **items;

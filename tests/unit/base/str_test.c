@@ -82,11 +82,20 @@ static void test_numbers(void)
 	fails(str_to_int("99999999999999999999", 0, INT64_MAX, &n, &err), &err, ERROR_INVALID, "not between", "overflow");
 }
 
+static void test_printable(void)
+{
+	char text[] = "a\tb\n\x1b[2J\x07\x7f \xc3\xa9\xc2\x9b" "2J\xc2", empty[] = "";
+
+	is_str(str_make_printable(text), "a\tb\n?[2J?? \xc3\xa9??2J\xc2", "control characters are taken out, UTF-8 is left");
+	is_str(str_make_printable(empty), "", "nothing stays nothing");
+}
+
 int main(void)
 {
 	test_sizes();
 	test_times();
 	test_lists();
 	test_numbers();
+	test_printable();
 	return done();
 }

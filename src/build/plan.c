@@ -95,6 +95,12 @@ static int check_files(const struct instruction *instruction, struct error *err)
 				 flags->checksum ? "--checksum" : "--keep-git-dir");
 	if (flags->parents)
 		return error_set(err, ERROR_UNSUPPORTED, "COPY --parents is not supported yet");
+	const char *dest = instruction->dest;
+	if (instruction->words.len + instruction->heredocs_len > 1 && !strchr(dest, '$') && !str_ends(dest, "/") && !str_equal(dest, ".") &&
+	    !str_ends(dest, "/.")) {
+		error_set(err, ERROR_INVALID, "several files can't be copied to the one name %s", dest);
+		return error_hint(err, "with more than one source the destination must be a directory: end it with a slash, %s/", dest);
+	}
 	return flags->chmod && !strchr(flags->chmod, '$') ? mode_check(flags->chmod, err) : 0;
 }
 
@@ -216,19 +222,22 @@ static int need_from(struct plan *plan, const char *from, size_t at, struct erro
 {
 	int stage = from ? plan_find_stage(plan, from, at) : -1;
 
-	return stage >= 0 ? need_stage(plan, (size_t)stage, err) : 0;
+	if (stage >= 0)
+		return need_stage(plan, (size_t)stage, err);
+	if (from && *from && from[strspn(from, "0123456789")] == '\0')
+		return error_set(err, ERROR_INVALID, "there is no stage %s before this one", from);
+	return 0;
 }
 
 static int need_instruction(struct plan *plan, const struct instruction *instruction, size_t at, struct error *err)
 {
-	if (plan_check(instruction, err) < 0)
-		return dockerfile_error_at(plan->dockerfile, instruction->line, instruction->end_line, err);
-	if (need_from(plan, instruction->flags.from, at, err) < 0)
-		return -1;
-	for (size_t i = 0; i < instruction->flags.mounts_len; i++)
-		if (need_from(plan, instruction->flags.mounts[i].from, at, err) < 0)
-			return -1;
-	return 0;
+	int result = plan_check(instruction, err);
+
+	if (result == 0)
+		result = need_from(plan, instruction->flags.from, at, err);
+	for (size_t i = 0; result == 0 && i < instruction->flags.mounts_len; i++)
+		result = need_from(plan, instruction->flags.mounts[i].from, at, err);
+	return result < 0 ? dockerfile_error_at(plan->dockerfile, instruction->line, instruction->end_line, err) : 0;
 }
 
 /* Marks the stage and all that it is made from. Ends, since stages refer only to earlier ones. */

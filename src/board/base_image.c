@@ -51,14 +51,24 @@ static char *apt_mirror(const char *distribution, struct error *err)
 	return NULL;
 }
 
-static void add_proxy(struct strlist *argv, const char *scheme)
+/* The proxy of this machine's apt goes to mmdebstrap in the environment: an option of apt's would stay in the image. */
+static void add_proxy(struct strlist *env, const char *scheme)
 {
-	_cleanup_(freep) char *variable = xprintf("Acquire::%s::Proxy", scheme);
-	const char *ask[] = { "apt-config", "dump", "--format", "%v", variable, NULL };
+	_cleanup_(freep) char *option = xprintf("Acquire::%s::Proxy", scheme), *variable = xprintf("%s_proxy", scheme);
+	const char *ask[] = { "apt-config", "dump", "--format", "%v", option, NULL };
 	struct buf value _cleanup_(buf_free) = { 0 };
 
-	if (process_capture(ask, NULL, 4096, &value, NULL) == 0 && value.len)
-		strlist_printf(argv, "--aptopt=%s \"%s\"", variable, value.data);
+	if (process_capture(ask, NULL, 4096, &value, NULL) == 0 && value.len && !str_equal(value.data, "DIRECT"))
+		strlist_env_set(env, variable, value.data);
+}
+
+static void build_env(struct strlist *env)
+{
+	for (char **at = environ; *at; at++)
+		strlist_add(env, *at);
+	strlist_env_set(env, "LC_ALL", "C.UTF-8");
+	add_proxy(env, "http");
+	add_proxy(env, "https");
 }
 
 static void build_argv(struct strlist *argv, const struct base_options *options, const char *architecture, const char *mirror)
@@ -72,8 +82,8 @@ static void build_argv(struct strlist *argv, const struct base_options *options,
 	strlist_printf(argv, "--components=%s", options->components ? options->components : "main");
 	for (size_t i = 0; i < array_len(dpkg_options); i++)
 		strlist_printf(argv, "--dpkgopt=%s", dpkg_options[i]);
-	add_proxy(argv, "http");
-	add_proxy(argv, "https");
+	for (size_t i = 0; i < options->apt_options.len; i++)
+		strlist_printf(argv, "--aptopt=%s", options->apt_options.items[i]);
 	for (size_t i = 0; i < options->include.len; i++)
 		strlist_printf(argv, "--include=%s", options->include.items[i]);
 	strlist_add(argv, options->suite);
@@ -111,6 +121,8 @@ static int explain(struct buf *said, int code, const struct base_options *option
 	if (strstr(said->data, "Mirror sync in progress"))
 		return error_hint(err, "the mirror's index of %s does not match its signed Release file: try again later, another --mirror or another suite",
 				  options->suite);
+	if (strstr(said->data, " is expired"))
+		return error_hint(err, "the mirror has not been renewed for long; if you trust it as it is: --apt-option 'Acquire::Check-Valid-Until \"false\"'");
 	if (strstr(said->data, "Could not resolve") || strstr(said->data, "Could not connect") || strstr(said->data, "Failed to fetch"))
 		return error_hint(err, "check the network, or name a mirror that can be reached with --mirror URL");
 	return error_hint(err, "--progress=plain shows all that it says");
@@ -120,6 +132,7 @@ static int explain(struct buf *said, int code, const struct base_options *option
 static int run_mmdebstrap(const struct strlist *argv, struct child *child, const struct base_options *options, int tar, int log, struct error *err)
 {
 	struct buf said _cleanup_(buf_free) = { 0 };
+	struct strlist env _cleanup_(strlist_free) = { 0 };
 	char block[4096];
 	int words[2];
 	pid_t pid;
@@ -127,7 +140,8 @@ static int run_mmdebstrap(const struct strlist *argv, struct child *child, const
 
 	if (pipe2(words, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "cannot make a pipe");
-	struct process_options process = { .argv = (const char *const *)argv->items, .in = PROCESS_NULL, .out = tar, .err = words[1],
+	build_env(&env);
+	struct process_options process = { .argv = (const char *const *)argv->items, .env = (const char *const *)env.items, .in = PROCESS_NULL, .out = tar, .err = words[1],
 					   .prepare = enter, .data = child };
 	int result = process_start(&process, &pid, err);
 	close(words[1]);
@@ -154,10 +168,10 @@ static int run_mmdebstrap(const struct strlist *argv, struct child *child, const
 static char *record_key(const struct base_options *options, const char *mirror)
 {
 	char platform[PLATFORM_TEXT_SIZE];
-	_cleanup_(freep) char *include = strlist_join(&options->include, ",");
+	_cleanup_(freep) char *include = strlist_join(&options->include, ","), *apt = strlist_join(&options->apt_options, ",");
 
-	return xprintf("%s:%s %s %s %s %s", options->distribution, options->suite, platform_print(&options->platform, platform), mirror,
-		       options->components ? options->components : "main", include);
+	return xprintf("%s:%s %s %s %s %s %s", options->distribution, options->suite, platform_print(&options->platform, platform), mirror,
+		       options->components ? options->components : "main", include, apt);
 }
 
 /* Where the remembered image is: its first name then, and its manifest. */

@@ -10,6 +10,7 @@ struct base_options {
 	const char *mirror;	    /* NULL: the one that this machine's apt uses */
 	const char *components;	    /* NULL: "main" */
 	struct strlist include;	    /* more packages */
+	struct strlist apt_options; /* lines as of apt.conf; they stay in the image, too */
 	bool fresh;		    /* make it anew even if the same was made before */
 	const struct reference *names;
 	size_t names_len;

@@ -7,7 +7,7 @@
 #include "cmd/command.h"
 
 static const char *platform, *mirror, *components, *progress;
-static struct strlist tags, include;
+static struct strlist tags, include, apt_options;
 static bool fresh;
 
 static const struct option_spec options[] = {
@@ -16,6 +16,7 @@ static const struct option_spec options[] = {
 	{ 0, "mirror", OPTION_STRING, &mirror, "URL", "where packages come from (the mirror of this machine's apt)" },
 	{ 0, "components", OPTION_STRING, &components, "A,B", "of the archive (main)" },
 	{ 0, "include", OPTION_LIST, &include, "PACKAGE", "one more package; may be repeated" },
+	{ 0, "apt-option", OPTION_LIST, &apt_options, "OPTION", "a line as of apt.conf, kept in the image; may be repeated" },
 	{ 0, "no-cache", OPTION_FLAG, &fresh, NULL, "make it anew, though the same was made before" },
 	{ 0, "progress", OPTION_STRING, &progress, "plain", "show all that mmdebstrap says" },
 	{ 0 },
@@ -34,7 +35,7 @@ static int parse_names(const char *what, struct reference **ret, size_t *ret_len
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
-	struct base_options wish = { .mirror = mirror, .components = components, .include = include, .fresh = fresh };
+	struct base_options wish = { .mirror = mirror, .components = components, .include = include, .apt_options = apt_options, .fresh = fresh };
 	struct base_result made;
 	struct store *store _cleanup_(store_close) = NULL;
 	struct reference *names = NULL;

@@ -20,19 +20,20 @@ board() { "$SAMPAN" --root "$T/board" "$@"; }
 
 @test "a minimal Debian for riscv64 is made by mmdebstrap" {
   # The stable suite; the unstable one where the mirror's index of the other doesn't match its signature just now.
+  echo debian:trixie >"$T/base"
   run host base debian:trixie --platform linux/riscv64 -t "$BASE"
   if [ "$status" -ne 0 ]; then
     echo "$output"
     [[ "$output" == *"does not match its signed Release file"* ]]
-    host base debian:sid --platform linux/riscv64 -t "$BASE"
+    echo debian:sid >"$T/base"
+    host base debian:sid --platform linux/riscv64 --apt-option 'Acquire::Check-Valid-Until "false"' -t "$BASE"
   fi
   host images --format json | jq -e '.[] | select(.platform == "linux/riscv64")'
 }
 
 @test "the same base again is there at once" {
-  suite=$(host inspect "$BASE" | jq -r '.. | .created_by? // .CreatedBy? // empty' | grep -oE 'debian:[a-z]+' | head -1) || suite=
-  [ -n "$suite" ] || suite=$(host history "$BASE" --no-trunc 2>/dev/null | grep -oE 'debian:[a-z]+' | head -1)
-  run host base "${suite:-debian:trixie}" --platform linux/riscv64 -t "$REGISTRY/base/again:1"
+  option=(); [ "$(cat "$T/base")" = debian:trixie ] || option=(--apt-option 'Acquire::Check-Valid-Until "false"')
+  run host base "$(cat "$T/base")" --platform linux/riscv64 "${option[@]}" -t "$REGISTRY/base/again:1"
   [ "$status" -eq 0 ]
   [[ "$output" == *"made before"* ]]
 }

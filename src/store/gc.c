@@ -264,12 +264,9 @@ static int orphans_sweep(struct gc *gc, enum digest_algorithm algorithm, struct 
 /* 1 and the lock, 0 if someone uses the layer. */
 static int layer_lock(struct gc *gc, int64_t number, int *ret, struct error *err)
 {
-	_cleanup_(freep) char *path = xprintf("layers/%lld.lock", (long long)number);
-	_cleanup_(fd_close) int fd = openat(gc->store->dir, path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_(fd_close) int fd = layers_held_open(gc->store, err);
+	int busy = fd < 0 ? -1 : layers_held_lock(fd, number, true, false, err);
 
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open %s", path);
-	int busy = file_lock(fd, true, false, path, err);
 	if (busy)
 		return busy < 0 ? -1 : 0;
 	*ret = fd_steal(&fd);
@@ -281,7 +278,6 @@ static int layer_take(struct gc *gc, int64_t number, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
 	_cleanup_(freep) char *path = xprintf("layers/%lld", (long long)number), *gone = xprintf("layers/%lld.gone", (long long)number);
-	_cleanup_(freep) char *lock = xprintf("layers/%lld.lock", (long long)number);
 	int64_t size = 0;
 
 	if (write_begin(gc->store, &write, err) < 0)
@@ -295,7 +291,6 @@ static int layer_take(struct gc *gc, int64_t number, struct error *err)
 		return error_errno(err, errno, "cannot remove %s", path);
 	if (write_commit(&write, err) < 0 || dir_remove(gc->store->dir, gone, err) < 0)
 		return -1;
-	unlinkat(gc->store->dir, lock, 0);
 	gc->freed.layers++;
 	gc->freed.layers_bytes += size;
 	return 1;
@@ -325,32 +320,32 @@ static int layers_round(struct gc *gc, struct error *err)
 	return total;
 }
 
-/* What unpackers that died left: <n>.tmp, <n>.gone, a <n> that was never recorded. Whoever is at work on one holds its lock. */
+static int layer_recorded(struct gc *gc, int64_t number, struct error *err)
+{
+	int64_t there;
+
+	return query_number(&gc->db, "SELECT 1 FROM layer WHERE n = ?", VALUES(INT(number)), &there, err);
+}
+
+/* What unpackers that died left: <n>.tmp, <n>.gone, a <n> that was never recorded. Whoever is at work on one holds it. */
 static int layer_stray(struct gc *gc, const char *name, struct error *err)
 {
-	_cleanup_(freep) char *path = path_join("layers", name), *lock_name = NULL;
+	_cleanup_(freep) char *path = path_join("layers", name);
 	_cleanup_(fd_close) int lock = -1;
 	char *end;
-	int64_t number = strtoll(name, &end, 10), there;
+	int64_t number = strtoll(name, &end, 10);
 	struct stat st;
 
 	if (end == name || fstatat(gc->store->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || (int64_t)st.st_ctime * 1000 >= gc->cutoff)
 		return 0;
-	int found = query_number(&gc->db, "SELECT 1 FROM layer WHERE n = ?", VALUES(INT(number)), &there, err);
-	if (found < 0 || (found && (!*end || str_equal(end, ".lock"))))
-		return found < 0 ? -1 : 0;
-	int locked = layer_lock(gc, number, &lock, err);
-	if (locked <= 0)
-		return locked;
-	found = query_number(&gc->db, "SELECT 1 FROM layer WHERE n = ?", VALUES(INT(number)), &there, err);
-	if (found < 0 || (found && (!*end || str_equal(end, ".lock"))))
-		return found < 0 ? -1 : 0;
-	if (dir_remove(gc->store->dir, path, err) < 0)
-		return -1;
-	lock_name = xprintf("layers/%lld.lock", (long long)number);
-	if (!found)
-		unlinkat(gc->store->dir, lock_name, 0);
-	return 0;
+	int recorded = *end ? 0 : layer_recorded(gc, number, err);
+	int locked = recorded ? 0 : layer_lock(gc, number, &lock, err);
+	if (recorded < 0 || locked <= 0)
+		return recorded < 0 ? -1 : locked;
+	recorded = *end ? 0 : layer_recorded(gc, number, err);
+	if (recorded)
+		return recorded < 0 ? -1 : 0;
+	return dir_remove(gc->store->dir, path, err);
 }
 
 static int layers_sweep(struct gc *gc, struct error *err)

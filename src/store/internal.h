@@ -21,6 +21,7 @@ struct upload_memory {
 
 struct store {
 	int dir;
+	int held; /* locks/held: see layers.c */
 	char *path;
 	char id[37];
 	struct db reader, writer;
@@ -85,9 +86,11 @@ int tree_touch_all(struct db *db, int64_t manifest, struct error *err); /* in ev
 int tag_write(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
 
 /* ---- unpacked layers (layers.c), for layer_*.c and snapshot.c ----
- * A layer is layers/<n>, and is recorded under its chain id when it is complete. Whoever makes, mounts or reads one holds the
- * lock layers/<n>.lock shared; gc takes one only if it gets that lock exclusively, no image or pinned blob of a record needs it and
- * it was not touched in the grace time. */
+ * A layer is layers/<n>, and is recorded under its chain id when it is complete. Byte n of the file locks/held, locked shared,
+ * says that somebody makes or uses it (a lock of an open file description, F_OFD_SETLK: one descriptor for hundreds of layers). A store handle
+ * holds every layer that it looked up or recorded until it is closed, so that a running build keeps what it stands on; what a container needs
+ * beyond that is held by the pin of its image. gc takes a layer only if it gets the byte exclusively, nothing else needs it, and it
+ * was not touched in the grace time. */
 struct layer_row {
 	struct digest chain, diff_id;
 	bool has_parent;
@@ -98,12 +101,15 @@ struct layer_row {
 };
 /* 1 and the number, or 0 if it isn't unpacked. Touches it. */
 int store_layer_lookup(struct store *store, const struct digest *chain, int64_t *ret_number, struct error *err);
-/* A number never used before, with its lock held in *ret_lock (close it to release). Work in layers/<n>.tmp, which is swept
+/* A number never used before, held by *ret_lock (close it to release). Work in layers/<n>.tmp, which is swept
  * once the lock is free. */
 int store_layer_new_number(struct store *store, int64_t *ret_number, int *ret_lock, struct error *err);
 /* Records a finished layers/<n> (synced, renamed), whose parent must be recorded. If another process recorded the chain first, *ret_number is
  * its number and ours should be removed. */
 int store_layer_record(struct store *store, const struct layer_row *layer, int64_t *ret_number, struct error *err);
-/* Holds a layer while it is mounted or read: ERROR_NOT_FOUND if gc took it meanwhile. */
+/* Holds a layer until *ret_lock is closed, for longer or shorter than the handle: ERROR_NOT_FOUND if gc took it meanwhile. */
 int store_layer_hold(struct store *store, int64_t number, int *ret_lock, struct error *err);
+int layers_held_open(struct store *store, struct error *err); /* a descriptor of locks/held */
+/* Locks byte `number`: 1 if !wait and another holds it in the way. */
+int layers_held_lock(int fd, int64_t number, bool exclusive, bool wait, struct error *err);
 #endif

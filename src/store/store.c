@@ -161,7 +161,7 @@ int store_open(const char *root, struct store **ret, struct error *err)
 {
 	_cleanup_(store_close) struct store *store = xnew(struct store);
 
-	store->dir = -1;
+	store->dir = store->held = -1;
 	pthread_mutex_init(&store->uploads_lock, NULL);
 	if (open_root(store, root, err) < 0)
 		return -1;
@@ -171,6 +171,9 @@ int store_open(const char *root, struct store **ret, struct error *err)
 			error_hint(err, "choose another folder with --root, or become root");
 		return -1;
 	}
+	store->held = layers_held_open(store, err);
+	if (store->held < 0)
+		return -1;
 	uploads_sweep(store);
 	*ret = steal(store);
 	return 0;
@@ -185,6 +188,7 @@ void store_close(struct store **at)
 	db_close(&store->reader);
 	db_close(&store->writer);
 	pthread_mutex_destroy(&store->uploads_lock);
+	fd_close(&store->held);
 	fd_close(&store->dir);
 	free(store->path);
 	free(store);

@@ -122,6 +122,7 @@ static void test_layers(struct store *store)
 {
 	struct digest manifest = make_image(store, "base", "linux/riscv64", "h.io/l:1"), base, top;
 	int64_t base_number, top_number, number;
+	struct store *user = fixture_open();
 	struct image image = { 0 };
 	int lock = -1;
 
@@ -130,20 +131,25 @@ static void test_layers(struct store *store)
 	digest_of(DIGEST_SHA256, "top", 3, &top);
 	ok(digest_equal(&manifest, &image.digest), "is ours");
 	image_clear(&image);
-	make_layer(store, &base, NULL, &base_number);
-	make_layer(store, &top, &base, &top_number);
-	works(store_layer_hold(store, top_number, &lock, &err), &err, "a mounted layer");
+	make_layer(user, &base, NULL, &base_number);
+	make_layer(user, &top, &base, &top_number);
+	is_int(sweep(store, -1).layers, 0, "whoever made a layer holds it");
+	store_close(&user);
+	works(store_layer_hold(store, top_number, &lock, &err), &err, "a held layer");
 	is_int(sweep(store, -1).layers, 0, "stays");
 	fd_close(&lock);
-	is_int(sweep(store, -1).layers, 1, "and goes when it isn't mounted");
+	is_int(sweep(store, -1).layers, 1, "and goes when it isn't");
 	is_int(store_layer_lookup(store, &top, &number, &err), 0, "is gone");
 	fails(store_layer_hold(store, top_number, &lock, &err), &err, ERROR_NOT_FOUND, "removed", "can't be held any more");
-	is_int(store_layer_lookup(store, &base, &number, &err), 1, "an image's layer is kept");
+	user = fixture_open();
+	is_int(store_layer_lookup(user, &base, &number, &err), 1, "an image's layer is kept");
 	is_int(number, base_number, "under its number");
 	dir_make(store_dir(store), "layers/9999.tmp/x", 0755, NULL);
 	store_tag_delete(store, "h.io", "l", "1", &err);
-	is_int(sweep(store, -1).layers, 1, "until its image goes");
-	ok(faccessat(store_dir(store), "layers/9999.tmp", F_OK, 0) < 0, "with what a dead unpacker left");
+	is_int(sweep(store, -1).layers, 0, "also without image, while somebody uses it");
+	ok(faccessat(store_dir(store), "layers/9999.tmp", F_OK, 0) < 0, "what a dead unpacker left is removed");
+	store_close(&user);
+	is_int(sweep(store, -1).layers, 1, "and then it goes");
 }
 
 /* A process that pushes images over and over while gc runs without grace: a push may be told that something is missing, but an image

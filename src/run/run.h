@@ -75,6 +75,8 @@ int containers_list(struct store *store, bool all, struct container_row **ret, s
 void container_rows_free(struct container_row *rows, size_t len);
 /* `name` is a name or the start of an id. */
 int container_stop(struct store *store, const char *name, int timeout, struct error *err); /* seconds; then SIGKILL */
+/* "SIGTERM", "term", "15". */
+int signal_parse(const char *text, int *ret, struct error *err);
 int container_kill(struct store *store, const char *name, int signal_number, struct error *err);
 int container_remove(struct store *store, const char *name, bool force, struct error *err);
 struct exec_options {

@@ -1,0 +1,116 @@
+/* One more process in a running container: see run.h. It needs the runtime's view: the user and mount namespaces that the container's
+ * monitor lives in, which a child enters. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "run/cgroup.h"
+#include "run/child.h"
+#include "run/container.h"
+#include "run/runtime.h"
+#include "run/sandbox.h"
+
+struct execution {
+	const struct container *container;
+	const struct exec_options *options;
+	struct strlist env;
+	int monitor;
+};
+
+/* Namespaces that are ours already can't be entered again. */
+static int join(int pid, const char *kind, int flag, struct error *err)
+{
+	_cleanup_(freep) char *theirs = xprintf("/proc/%d/ns/%s", pid, kind), *ours = xprintf("/proc/self/ns/%s", kind);
+	_cleanup_(fd_close) int fd = open(theirs, O_RDONLY | O_CLOEXEC);
+	struct stat one, other;
+
+	if (fd < 0 || fstat(fd, &one) < 0 || stat(ours, &other) < 0)
+		return error_errno(err, errno, "cannot find the namespaces of process %d", pid);
+	if (one.st_ino == other.st_ino && one.st_dev == other.st_dev)
+		return 0;
+	if (setns(fd, flag) < 0)
+		return error_errno(err, errno, "cannot enter the container's %s namespace", kind);
+	return 0;
+}
+
+static int write_process(const struct execution *execution, char **ret_path, struct error *err)
+{
+	const struct container *container = execution->container;
+	_cleanup_(freep) char *merged = path_join(container->dir, "merged"), *path = xprintf("%s/exec-%d.json", container->bundle, (int)getpid());
+	_cleanup_(fd_close) int tree = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (tree < 0)
+		return error_errno(err, errno, "cannot open %s", merged);
+	_cleanup_(freep) char *text = sandbox_process(tree, execution->options, &execution->env, container_text(container, "User"),
+						      container_text(container, "WorkingDir"), err);
+	if (!text || file_replace(AT_FDCWD, path, text, strlen(text), 0600, err) < 0)
+		return -1;
+	*ret_path = steal(path);
+	return 0;
+}
+
+static int work_exec(void *data, struct error *err)
+{
+	const struct execution *execution = data;
+	const struct exec_options *options = execution->options;
+	_cleanup_(freep) char *runtime = runtime_find(err), *process = NULL;
+	struct strlist argv _cleanup_(strlist_free) = { 0 };
+
+	cgroup_join(execution->container->id);
+	if (!runtime || join(execution->monitor, "user", CLONE_NEWUSER, err) < 0 || join(execution->monitor, "mnt", CLONE_NEWNS, err) < 0)
+		return -1;
+	if (geteuid() != 0 && (setgid(0) < 0 || setuid(0) < 0))
+		return error_errno(err, errno, "cannot become root of the container's namespace");
+	if (write_process(execution, &process, err) < 0)
+		return -1;
+	runtime_arguments(runtime, execution->container->bundle, &argv);
+	strlist_add(&argv, "exec");
+	strlist_add(&argv, "--process");
+	strlist_add(&argv, process);
+	if (options->detach)
+		strlist_add(&argv, "--detach");
+	else if (options->terminal)
+		strlist_add(&argv, "--tty");
+	strlist_add(&argv, execution->container->id);
+	bool quiet = options->detach;
+	struct process_options run = { .argv = (const char *const *)argv.items,
+				       .in = !quiet && (options->interactive || options->terminal) ? PROCESS_INHERIT : PROCESS_NULL,
+				       .out = quiet ? PROCESS_NULL : PROCESS_INHERIT, .err = quiet ? PROCESS_NULL : PROCESS_INHERIT };
+	int code = process_run(&run, err);
+	unlink(process);
+	return code;
+}
+
+int container_exec(struct store *store, const char *name, const struct exec_options *options, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	struct execution execution = { .container = &container, .options = options };
+	struct container_status status;
+
+	if (container_open(store, name, &container, err) < 0)
+		return -1;
+	container_status(&container, &status);
+	if (status.state != CONTAINER_RUNNING)
+		return error_set(err, ERROR_INVALID, "container %s is not running", name);
+	execution.monitor = bundle_number(&container, "monitor.pid");
+	if (!process_start_time(execution.monitor)) {
+		error_set(err, ERROR_FAILED, "the monitor of container %s is gone, and with it the way in", name);
+		return error_hint(err, "'sampan stop %s' still works; run it again", name);
+	}
+	json_get_strlist(container.record, "Env", &execution.env, NULL);
+	for (size_t i = 0; i < options->env.len; i++) {
+		_cleanup_(freep) char *key = xstrdup(options->env.items[i]);
+		char *equals = strchr(key, '=');
+		if (equals)
+			*equals = '\0';
+		const char *value = equals ? equals + 1 : getenv(key);
+		if (value)
+			strlist_env_set(&execution.env, key, value);
+	}
+	int code = child_run(work_exec, &execution, err);
+	strlist_free(&execution.env);
+	return code;
+}

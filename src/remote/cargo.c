@@ -245,23 +245,29 @@ static bool is_layer(const struct descriptor *blob)
 	return media_type_class(media_type_parse(blob->media_type)) == MEDIA_CLASS_LAYER;
 }
 
-/* All lines at once, in the order of the layers, as docker shows them. */
-static bool show_blobs(struct loading *loading, struct progress *progress)
+static bool look_for_blobs(struct loading *loading)
 {
 	bool missing = false;
 
 	for (size_t i = 0; i < loading->cargo->blobs_len; i++) {
+		loading->here[i] = store_blob_has(loading->store, &loading->cargo->blobs[i].digest);
+		missing |= !loading->here[i];
+	}
+	return missing;
+}
+
+/* All lines at once, in the order of the layers, as docker shows them. */
+static void show_blobs(struct loading *loading, struct progress *progress)
+{
+	for (size_t i = 0; i < loading->cargo->blobs_len; i++) {
 		const struct descriptor *blob = &loading->cargo->blobs[i];
 		char label[LABEL_SIZE];
-		loading->here[i] = store_blob_has(loading->store, &blob->digest);
 		loading->lines[i] = progress_add(is_layer(blob) ? progress : NULL, digest_label(&blob->digest, label), (uint64_t)blob->size);
 		if (loading->here[i])
 			progress_done(loading->lines[i], "Already exists");
 		else
 			progress_set(loading->lines[i], "Pulling fs layer", 0);
-		missing |= !loading->here[i];
 	}
-	return missing;
 }
 
 int cargo_load(const struct cargo_source *source, struct store *store, const struct cargo_wish *wish, struct progress *progress, struct cargo *ret,
@@ -274,7 +280,9 @@ int cargo_load(const struct cargo_source *source, struct store *store, const str
 	_cleanup_(freep) struct progress_line **lines = xcalloc(cargo.blobs_len + 1, sizeof *lines);
 	_cleanup_(freep) bool *here = xcalloc(cargo.blobs_len + 1, sizeof *here);
 	struct loading loading = { source, store, &cargo, lines, here };
-	bool missing = show_blobs(&loading, progress);
+	bool missing = look_for_blobs(&loading);
+	if (missing)
+		show_blobs(&loading, progress);
 	struct jobs jobs = { cargo.blobs_len, wish->jobs, load_blob, stop_loading, &loading };
 	if (missing && jobs_run(&jobs, err) < 0)
 		return -1;

@@ -65,6 +65,9 @@ int cargo_load_registry(struct store *store, const struct reference *reference, 
 int cargo_push(const struct cargo *cargo, struct store *store, const struct reference *from, const struct reference *to,
 	       const struct remote_options *options, bool *ret_same_store, struct error *err);
 
+/* Docker's media types become OCI's, for OCI layouts; what is OCI's already keeps its digest (convert.c). */
+int cargo_convert_oci(struct cargo *cargo, struct error *err);
+
 /* The first 12 hex digits, as docker labels layers; `out` is returned. */
 enum { LABEL_SIZE = 13 };
 char *digest_label(const struct digest *digest, char out[LABEL_SIZE]);

@@ -161,6 +161,8 @@ static int make_whole(struct cargo *cargo, struct error *err)
 
 static int unload_file(const struct place *place, struct store *store, struct cargo *cargo, struct error *err)
 {
+	if (place->kind != PLACE_DOCKER_ARCHIVE && cargo_convert_oci(cargo, err) < 0)
+		return -1;
 	struct archive_cargo item = { .cargo = *cargo };
 	int result;
 
@@ -262,6 +264,8 @@ int remote_save(struct store *store, const struct strlist *names, const char *fi
 	for (size_t i = 0; i < names->len && result == 0; i++)
 		if (save_one(store, names->items[i], &items[i], err) < 0)
 			result = error_wrap(err, "cannot save %s", names->items[i]);
+	for (size_t i = 0; i < names->len && oci && result == 0; i++)
+		result = cargo_convert_oci(&items[i].cargo, err);
 	if (result == 0 && image_archive_write(store, file, items, names->len, !oci, err) < 0)
 		result = error_wrap(err, "cannot save to %s", file);
 	archive_cargo_free(items, names->len);

@@ -71,14 +71,23 @@ static int take_part(const json_t *object, const char *key, bool required, char 
 	return 0;
 }
 
+/* {} or {"architecture": "", "os": ""}: some programs write this where they mean that there is none. */
+static bool is_blank(const json_t *platform)
+{
+	const char *os, *architecture;
+
+	return json_get_string(platform, "os", &os, NULL) >= 0 && json_get_string(platform, "architecture", &architecture, NULL) >= 0 &&
+	       str_empty(os) && str_empty(architecture);
+}
+
 static int take_platform(const json_t *object, struct descriptor *descriptor, struct error *err)
 {
 	struct platform *p = &descriptor->platform;
 	json_t *platform;
 	int found = json_get_object(object, "platform", &platform, err);
 
-	if (found <= 0)
-		return found;
+	if (found <= 0 || is_blank(platform))
+		return found < 0 ? -1 : 0;
 	if (take_part(platform, "os", true, p->os, sizeof p->os, err) < 0 ||
 	    take_part(platform, "architecture", true, p->architecture, sizeof p->architecture, err) < 0 ||
 	    take_part(platform, "variant", false, p->variant, sizeof p->variant, err) < 0 ||

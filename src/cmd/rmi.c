@@ -113,6 +113,57 @@ static int select_rows(const struct rows *rows, const char *name, bool *chosen, 
 	return error_hint(err, "'sampan images' shows those that are there");
 }
 
+/* ---- whom it would hurt ---- */
+
+/* The name of a container that was made of the image, a running one if there is one; NULL if none. Owned by the caller. */
+static char *find_user(struct store *store, const struct digest *id, bool *ret_running)
+{
+	struct container_row *rows = NULL;
+	char text[DIGEST_TEXT_SIZE], *name = NULL;
+	size_t len = 0;
+
+	*ret_running = false;
+	if (containers_list(store, true, &rows, &len, NULL) < 0)
+		return NULL;
+	digest_print(id, text);
+	for (size_t i = 0; i < len && !*ret_running; i++) {
+		_cleanup_(json_release) json_t *container = container_inspect(store, rows[i].id, NULL);
+		const char *image;
+		if (json_get_string(container, "Image", &image, NULL) <= 0 || !str_equal(image, text))
+			continue;
+		free(name);
+		name = xstrdup(rows[i].name);
+		*ret_running = rows[i].state == CONTAINER_RUNNING;
+	}
+	container_rows_free(rows, len);
+	return name;
+}
+
+static int check_users(struct store *store, const char *what, const struct digest *id, struct error *err)
+{
+	bool running;
+	_cleanup_(freep) char *user = find_user(store, id, &running);
+
+	if (!user || (force && !running))
+		return 0;
+	error_set(err, ERROR_BUSY, "image %s is used by the container %s%s", what, user, running ? ", which is running" : "");
+	return running ? error_hint(err, "stop it first: 'sampan stop %s'", user) :
+			 error_hint(err, "remove the container with 'sampan rm %s', or the image all the same with -f", user);
+}
+
+/* Of the chosen rows, those whose image goes with them. */
+static int check_chosen(struct store *store, const struct rows *rows, const bool *chosen, const char *what, struct error *err)
+{
+	for (size_t i = 0; i < rows->len; i++) {
+		bool stays = !chosen[i];
+		for (size_t j = 0; j < rows->len && !stays; j++)
+			stays = !chosen[j] && digest_equal(&rows->items[j].id, &rows->items[i].id);
+		if (!stays && check_users(store, what, &rows->items[i].id, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* ---- removing ---- */
 
 static void print_untagged(struct context *context, const struct image_row *row)
@@ -190,7 +241,7 @@ static int remove_image(struct context *context, struct store *store, const char
 	if (store_images(store, &rows.items, &rows.len, err) < 0)
 		return -1;
 	_cleanup_(freep) bool *chosen = xcalloc(rows.len, sizeof *chosen);
-	if (select_rows(&rows, name, chosen, err) < 0)
+	if (select_rows(&rows, name, chosen, err) < 0 || check_chosen(store, &rows, chosen, name, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.len; i++)
 		if (chosen[i] && remove_row(context, store, &rows.items[i], err) < 0)

@@ -1,0 +1,31 @@
+/* One act for each container that is named: see containers.h. */
+#include "cmd/containers.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+
+int containers_each(struct context *context, int argc, char **argv, int (*act)(struct store *store, const char *name, struct error *err),
+		    struct error *err)
+{
+	struct store *store _cleanup_(store_close) = NULL;
+	struct error last _cleanup_(error_clear) = { 0 };
+	bool failed = false;
+
+	if (store_open(context->root, &store, err) < 0)
+		return -1;
+	for (int i = 0; i < argc; i++) {
+		struct error why = { 0 };
+		if (act(store, argv[i], &why) == 0) {
+			puts(argv[i]);
+			continue;
+		}
+		if (failed)
+			log_failure(&last);
+		error_move(&last, &why);
+		failed = true;
+	}
+	if (failed && err)
+		error_move(err, &last);
+	return failed ? -1 : 0;
+}

@@ -58,6 +58,14 @@ static int read_build_args(struct build *build, struct error *err)
 	return 0;
 }
 
+static void report_finding(const struct check_finding *finding, void *data)
+{
+	const struct build *build = data;
+
+	if (!build->options->quiet)
+		log_warn("%s: %s (%s:%d)", finding->rule, finding->message, build->context.file_name, finding->line);
+}
+
 /* An emulator that is missing is told before minutes of work, not behind them. */
 static int check_emulators(const struct build *build, struct error *err)
 {
@@ -86,6 +94,10 @@ static int build_prepare(struct build *build, struct error *err)
 	const struct buf *text = &build->context.text;
 	if (dockerfile_parse(text->data ? text->data : "", text->len, build->context.file_name, &build->file, err) < 0)
 		return -1;
+	size_t findings = dockerfile_check(&build->file, report_finding, build);
+	if (findings && build->file.check.error)
+		return error_set(err, ERROR_INVALID, "%s has %zu finding%s, and its check directive says that this is an error",
+				 build->context.file_name, findings, findings == 1 ? "" : "s");
 	const struct plan_options plan = {
 		.build_args = &build->build_args,
 		.target = options->target,

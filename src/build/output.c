@@ -221,12 +221,13 @@ static void print_end(const struct output *output, enum output_end how, double s
 
 	if (output->mode == OUTPUT_PLAIN && how == OUTPUT_DONE)
 		fprintf(stderr, "#%zu DONE %.1fs\n", output->number, seconds);
-	else if (output->mode == OUTPUT_PLAIN)
+	if (output->mode == OUTPUT_PLAIN && how != OUTPUT_DONE)
 		fprintf(stderr, "#%zu %s\n", output->number, words[how]);
-	else if (output->mode == OUTPUT_TERMINAL && how == OUTPUT_DONE)
-		fprintf(stderr, " => %s  %.1fs\n", output->title, seconds);
-	else if (output->mode == OUTPUT_TERMINAL)
-		fprintf(stderr, " => %s%s\n", how == OUTPUT_CACHED ? "CACHED " : how == OUTPUT_FAILED ? "ERROR " : "CANCELED ", output->title);
+	if (output->mode != OUTPUT_TERMINAL)
+		return;
+	fprintf(stderr, " => %s%s", how == OUTPUT_DONE ? "" : words[how], how == OUTPUT_DONE ? "" : " ");
+	put_visible(output->title, SIZE_MAX);
+	fprintf(stderr, "  %.1fs\n", seconds);
 }
 
 void output_end(struct output *output, enum output_end how)

@@ -147,7 +147,6 @@ static int step_layer(struct build_step *step, const struct step_kind *kind, str
 	struct cache_entry entry _cleanup_(cache_entry_clear) = { 0 };
 	struct error why _cleanup_(error_clear) = { 0 };
 
-	/* what the step needs of other stages comes before its own line */
 	step->stage->step++;
 	_cleanup_(freep) char *title = step_title(step, step->instruction->text);
 	output_begin(build->output, title);

@@ -5,7 +5,6 @@
 
 struct registry_options {
 	struct strlist listen; /* "127.0.0.1:6000", "[::1]:6000", ":6000" */
-	int threads;	       /* 0: the number of cores, at most 4 */
 	int connections_max;   /* 0: 1024 */
 };
 /* Serves until SIGTERM or SIGINT, then lets running requests end (at most 10 s). Logs one line per listener when it is ready:

@@ -1,0 +1,85 @@
+/* Blobs: GET and HEAD with ranges, DELETE. The bytes go from file to socket inside the kernel. */
+#include <stdio.h>
+
+#include "base/fd.h"
+#include "registry/internal.h"
+#include "registry/range.h"
+
+static bool blob_named(struct request *request, struct digest *ret)
+{
+	if (!request_digest(request, request->target.item, ret))
+		return false;
+	if (store_blob_linked(request->server->store, "", request->target.repository, ret))
+		return true;
+	request_fail(request, MHD_HTTP_NOT_FOUND, "BLOB_UNKNOWN", "blob %s is not in %s", request->target.item, request->target.repository);
+	return false;
+}
+
+/* A range that was asked for an older text than ours isn't for us; ours never changes, so the tag must be equal. */
+static const char *range_wanted(struct request *request, const char *tag)
+{
+	const char *condition = request_header(request, "If-Range");
+
+	return condition && !str_equal(condition, tag) ? NULL : request_header(request, "Range");
+}
+
+static void blob_describe(struct request *request, const char *digest)
+{
+	request_set(request, "Docker-Content-Digest", "%s", digest);
+	request_set(request, "ETag", "\"%s\"", digest);
+	request_set(request, "Accept-Ranges", "bytes");
+	request_set(request, "Cache-Control", "max-age=31536000");
+}
+
+static void blob_send(struct request *request, const char *digest, int *fd, int64_t size)
+{
+	char tag[DIGEST_TEXT_SIZE + 2];
+	int64_t start = 0, len = size;
+
+	snprintf(tag, sizeof tag, "\"%s\"", digest);
+	const char *none_match = request_header(request, "If-None-Match");
+	if (none_match && (str_equal(none_match, "*") || strstr(none_match, tag))) {
+		request_answer(request, MHD_HTTP_NOT_MODIFIED, NULL, NULL, 0);
+		blob_describe(request, digest);
+		return;
+	}
+	enum range_result range = request->head ? RANGE_WHOLE : range_parse(range_wanted(request, tag), size, &start, &len);
+	if (range == RANGE_UNSATISFIABLE) {
+		request_fail(request, MHD_HTTP_RANGE_NOT_SATISFIABLE, "SIZE_INVALID", "the blob has %lld bytes", (long long)size);
+		request_set(request, "Content-Range", "bytes */%lld", (long long)size);
+		return;
+	}
+	request_answer_file(request, range == RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, "application/octet-stream", fd_steal(fd), start, len);
+	blob_describe(request, digest);
+	if (range == RANGE_PART)
+		request_set(request, "Content-Range", "bytes %lld-%lld/%lld", (long long)start, (long long)(start + len - 1), (long long)size);
+}
+
+void blob_get(struct request *request)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	char text[DIGEST_TEXT_SIZE];
+	struct digest digest;
+	int64_t size;
+
+	if (!blob_named(request, &digest))
+		return;
+	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, &digest, &size, &err);
+	if (fd < 0)
+		request_fail_error(request, &err, "BLOB_UNKNOWN", "DIGEST_INVALID");
+	else
+		blob_send(request, digest_print(&digest, text), &fd, size);
+}
+
+void blob_delete(struct request *request)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	struct digest digest;
+
+	if (!request_digest(request, request->target.item, &digest))
+		return;
+	if (store_blob_unlink(request->server->store, "", request->target.repository, &digest, &err) < 0)
+		request_fail_error(request, &err, "BLOB_UNKNOWN", "DIGEST_INVALID");
+	else
+		request_answer(request, MHD_HTTP_ACCEPTED, NULL, NULL, 0);
+}

@@ -1,0 +1,117 @@
+/* Inside the registry: the life of a request.
+ *
+ * Every connection has a thread of its own, so whatever a handler does (hashing, a sync that takes seconds) stalls nobody else. Idle, a
+ * connection costs a few pages of stack; the number of connections is bounded.
+ *
+ * A request is served in up to three calls of the operation that its method and route choose: `begin` when the headers are there, `data`
+ * for each piece of a body, `end` when the body is complete. Whichever calls request_answer first decides the answer; the rest of the
+ * body is then read and dropped, because a client that is cut off while it sends rarely reads why. A request that breaks before its end gets `end` never. */
+#ifndef REGISTRY_INTERNAL_H
+#define REGISTRY_INTERNAL_H
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "registry/registry.h"
+#include "registry/route.h"
+
+struct server {
+	struct store *store;
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
+	struct connection *connections;
+	size_t running; /* requests that have begun and not ended */
+	bool stopping;	/* answers end their connections */
+};
+
+/* From accept to close. `fd` is a copy: the library closes its own at a time of its choice, and a number that was given to another file
+ * meanwhile mustn't be shut down. */
+struct connection {
+	struct connection *next, **at;
+	int fd;
+	bool running;
+	int64_t since;	  /* seconds: accept, begin or end of the last request */
+	int64_t received; /* bytes of the running request's body */
+	bool receiving;	  /* the body of the running request isn't complete */
+};
+
+struct request {
+	struct server *server;
+	struct connection *about;	   /* its connection's entry */
+	struct MHD_Connection *connection;
+	const char *method;
+	const struct operation *operation; /* NULL once it failed before it began */
+	struct target target;
+	struct error target_error;	   /* why the target could not be parsed */
+	bool begun, close;		   /* close: the connection can't be used again */
+	bool head;
+
+	struct MHD_Response *response;	   /* the answer, owned until it was queued */
+	unsigned status;
+	bool queued;
+
+	int64_t content_length;		   /* -1: chunked */
+	struct buf body;		   /* of manifests */
+	struct upload *upload;		   /* of uploads, locked while the request lasts */
+	bool upload_known;		   /* a client knows its id: keep it if the connection breaks */
+	int64_t received;
+	struct error error;		   /* the first failure while the body came */
+};
+
+struct operation {
+	enum route route;
+	const char *method;
+	void (*begin)(struct request *request);
+	void (*data)(struct request *request, const void *bytes, size_t len); /* NULL: bodies are dropped */
+	void (*end)(struct request *request);
+};
+
+/* ---- request.c ---- */
+extern const struct operation operations[]; /* ends with a NULL method */
+const char *request_header(struct request *request, const char *name); /* borrowed, or NULL */
+/* Checks the name in the target, or answers. */
+bool request_repository(struct request *request);
+/* The digest `text`, or answers 400. */
+bool request_digest(struct request *request, const char *text, struct digest *ret);
+
+/* The library's callbacks; server.c passes them on. */
+void *request_created(void *server, const char *target, struct MHD_Connection *connection);
+enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+			       const char *bytes, size_t *bytes_len, void **at);
+void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why);
+
+/* ---- response.c ---- */
+/* Makes an answer from bytes that are copied (NULL: empty); headers may be added until the request's step returns. */
+void request_answer(struct request *request, unsigned status, const char *content_type, const void *bytes, size_t len);
+/* An answer from a part of a file; takes the descriptor. */
+void request_answer_file(struct request *request, unsigned status, const char *content_type, int fd, int64_t start, int64_t len);
+void request_set(struct request *request, const char *name, const char *format, ...) _printf_(3, 4);
+/* An error body as the specification has it. `code` is one of its codes. */
+void request_fail(struct request *request, unsigned status, const char *code, const char *format, ...) _printf_(4, 5);
+/* The answer to a failure of the store: codes that all requests share; NOT_FOUND becomes 404 with `unknown`, and what the client did wrong
+ * 400 with `invalid`. Clears the error. */
+void request_fail_error(struct request *request, struct error *err, const char *unknown, const char *invalid);
+
+/* ---- the operations ---- */
+void base_get(struct request *request);
+void manifest_get(struct request *request);
+void manifest_put_begin(struct request *request);
+void manifest_put_data(struct request *request, const void *bytes, size_t len);
+void manifest_put_end(struct request *request);
+void manifest_delete(struct request *request);
+void blob_get(struct request *request);
+void blob_delete(struct request *request);
+void upload_post_begin(struct request *request);
+void upload_patch_begin(struct request *request);
+void upload_put_begin(struct request *request);
+void upload_body_data(struct request *request, const void *bytes, size_t len);
+void upload_post_end(struct request *request);
+void upload_patch_end(struct request *request);
+void upload_put_end(struct request *request);
+void upload_get(struct request *request);
+void upload_delete(struct request *request);
+void tags_get(struct request *request);
+void catalog_get(struct request *request);
+void referrers_get(struct request *request);
+#endif

@@ -1,0 +1,161 @@
+/* Manifests: GET and HEAD by tag or digest, PUT, DELETE. Their bytes are kept and given exactly as they came. */
+#include "registry/internal.h"
+
+enum { TAGS_AT_ONCE = 64 };
+
+/* The digest that the target's item is, or that its tag points to. */
+static bool manifest_named(struct request *request, struct digest *ret)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	const char *item = request->target.item;
+
+	if (strchr(item, ':'))
+		return request_digest(request, item, ret);
+	if (!tag_valid(item)) {
+		request_fail(request, MHD_HTTP_NOT_FOUND, "MANIFEST_UNKNOWN", "that is neither a tag nor a digest");
+		return false;
+	}
+	if (store_tag_get(request->server->store, "", request->target.repository, item, ret, &err) == 0)
+		return true;
+	request_fail_error(request, &err, "MANIFEST_UNKNOWN", "MANIFEST_INVALID");
+	return false;
+}
+
+void manifest_get(struct request *request)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	struct buf text _cleanup_(buf_free) = { 0 };
+	_cleanup_(freep) char *media_type = NULL;
+	char name[DIGEST_TEXT_SIZE];
+	struct digest digest;
+
+	if (!manifest_named(request, &digest))
+		return;
+	if (store_manifest_get(request->server->store, "", request->target.repository, &digest, &text, &media_type, &err) < 0) {
+		request_fail_error(request, &err, "MANIFEST_UNKNOWN", "MANIFEST_INVALID");
+		return;
+	}
+	digest_print(&digest, name);
+	const char *none_match = request_header(request, "If-None-Match");
+	if (none_match && strstr(none_match, name))
+		request_answer(request, MHD_HTTP_NOT_MODIFIED, NULL, NULL, 0);
+	else
+		request_answer(request, MHD_HTTP_OK, media_type, text.data, text.len);
+	request_set(request, "Docker-Content-Digest", "%s", name);
+	request_set(request, "ETag", "\"%s\"", name);
+}
+
+/* ---- PUT ---- */
+
+static void refuse_large(struct request *request)
+{
+	request_fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", "a manifest may have %d bytes", MANIFEST_SIZE_MAX);
+}
+
+void manifest_put_begin(struct request *request)
+{
+	const char *item = request->target.item;
+	struct digest digest;
+
+	if (strchr(item, ':') ? !request_digest(request, item, &digest) : !tag_valid(item)) {
+		if (!request->response)
+			request_fail(request, MHD_HTTP_BAD_REQUEST, "MANIFEST_INVALID", "that is neither a tag nor a digest");
+	} else if (request->content_length > MANIFEST_SIZE_MAX) {
+		refuse_large(request);
+	}
+}
+
+void manifest_put_data(struct request *request, const void *bytes, size_t len)
+{
+	if (request->body.len + len > MANIFEST_SIZE_MAX) {
+		buf_free(&request->body);
+		refuse_large(request);
+	} else {
+		buf_add(&request->body, bytes, len);
+	}
+}
+
+/* The tags that a PUT sets: the target's, and those of ?tag= beside a digest. */
+static bool manifest_tags(struct request *request, bool by_digest, struct strlist *ret)
+{
+	if (!by_digest) {
+		strlist_add(ret, request->target.item);
+		return true;
+	}
+	for (size_t i = 0; i < request->target.query.len; i++) {
+		const char *parameter = request->target.query.items[i];
+		if (!str_starts(parameter, "tag="))
+			continue;
+		if (!tag_valid(parameter + strlen("tag=")) || ret->len == TAGS_AT_ONCE) {
+			request_fail(request, MHD_HTTP_BAD_REQUEST, "MANIFEST_INVALID", "a tag in ?tag= is invalid, or there are more than %d",
+				     TAGS_AT_ONCE);
+			return false;
+		}
+		strlist_add(ret, parameter + strlen("tag="));
+	}
+	return true;
+}
+
+static void manifest_created(struct request *request, const struct digest *digest, const struct strlist *tags, bool by_digest)
+{
+	struct manifest manifest _cleanup_(manifest_clear) = { 0 };
+	char text[DIGEST_TEXT_SIZE], subject[DIGEST_TEXT_SIZE];
+
+	digest_print(digest, text);
+	request_answer(request, MHD_HTTP_CREATED, NULL, NULL, 0);
+	request_set(request, "Location", "/v2/%s/manifests/%s", request->target.repository, text);
+	request_set(request, "Docker-Content-Digest", "%s", text);
+	for (size_t i = 0; by_digest && i < tags->len; i++)
+		request_set(request, "OCI-Tag", "%s", tags->items[i]);
+	if (manifest_parse(request->body.data, request->body.len, request_header(request, "Content-Type"), &manifest, NULL) == 0 && manifest.has_subject)
+		request_set(request, "OCI-Subject", "%s", digest_print(&manifest.subject.digest, subject));
+}
+
+static void manifest_refused(struct request *request, struct error *err)
+{
+	if (err->code == ERROR_NOT_FOUND)
+		request_fail(request, MHD_HTTP_NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", "%s", err->message);
+	else if (err->code == ERROR_CORRUPT)
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "%s", err->message);
+	else
+		request_fail_error(request, err, "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID");
+}
+
+void manifest_put_end(struct request *request)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	struct strlist tags _cleanup_(strlist_free) = { 0 };
+	const char *repository = request->target.repository, *type = request_header(request, "Content-Type");
+	const char *bytes = request->body.data ? request->body.data : "";
+	bool by_digest = strchr(request->target.item, ':');
+	struct store *store = request->server->store;
+	struct digest digest;
+
+	if (!manifest_tags(request, by_digest, &tags) || (by_digest && !request_digest(request, request->target.item, &digest)))
+		return;
+	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err) :
+				 store_manifest_put(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err);
+	if (result < 0)
+		manifest_refused(request, &err);
+	else
+		manifest_created(request, &digest, &tags, by_digest);
+}
+
+/* ---- DELETE ---- */
+
+/* A tag goes alone; a manifest with all its tags. */
+void manifest_delete(struct request *request)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	const char *repository = request->target.repository, *item = request->target.item;
+	struct digest digest;
+
+	if (!manifest_named(request, &digest))
+		return;
+	int result = strchr(item, ':') ? store_manifest_delete(request->server->store, "", repository, &digest, &err) :
+					 store_tag_delete(request->server->store, "", repository, item, &err);
+	if (result < 0)
+		request_fail_error(request, &err, "MANIFEST_UNKNOWN", "MANIFEST_INVALID");
+	else
+		request_answer(request, MHD_HTTP_ACCEPTED, NULL, NULL, 0);
+}

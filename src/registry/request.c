@@ -1,0 +1,259 @@
+/* From the library's callbacks to operations and back. */
+#include <time.h>
+
+#include "base/log.h"
+#include "registry/internal.h"
+
+enum { EARLY_ANSWER_BYTES = 64 << 20 }; /* a refused body longer than that is not waited for */
+
+static void nothing(struct request *request)
+{
+	(void)request;
+}
+
+/* GET stands for HEAD as well: the library leaves the body out. */
+const struct operation operations[] = {
+	{ ROUTE_BASE, "GET", nothing, NULL, base_get },
+	{ ROUTE_CATALOG, "GET", nothing, NULL, catalog_get },
+	{ ROUTE_TAGS, "GET", nothing, NULL, tags_get },
+	{ ROUTE_MANIFEST, "GET", nothing, NULL, manifest_get },
+	{ ROUTE_MANIFEST, "PUT", manifest_put_begin, manifest_put_data, manifest_put_end },
+	{ ROUTE_MANIFEST, "DELETE", nothing, NULL, manifest_delete },
+	{ ROUTE_BLOB, "GET", nothing, NULL, blob_get },
+	{ ROUTE_BLOB, "DELETE", nothing, NULL, blob_delete },
+	{ ROUTE_UPLOADS, "POST", upload_post_begin, upload_body_data, upload_post_end },
+	{ ROUTE_UPLOAD, "GET", nothing, NULL, upload_get },
+	{ ROUTE_UPLOAD, "PATCH", upload_patch_begin, upload_body_data, upload_patch_end },
+	{ ROUTE_UPLOAD, "PUT", upload_put_begin, upload_body_data, upload_put_end },
+	{ ROUTE_UPLOAD, "DELETE", nothing, NULL, upload_delete },
+	{ ROUTE_REFERRERS, "GET", nothing, NULL, referrers_get },
+	{ ROUTE_NONE },
+};
+
+static int64_t now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
+}
+
+const char *request_header(struct request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+bool request_digest(struct request *request, const char *text, struct digest *ret)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+
+	if (digest_parse(text, ret, &err) == 0)
+		return true;
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "%s", err.message);
+	return false;
+}
+
+bool request_repository(struct request *request)
+{
+	if (!request->target.repository || repository_name_valid(request->target.repository))
+		return true;
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "NAME_INVALID", "the repository name is invalid");
+	return false;
+}
+
+/* ---- framing ---- */
+
+struct framing {
+	int lengths, codings;
+	const char *length, *coding;
+};
+
+static enum MHD_Result framing_count(void *data, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct framing *framing = data;
+
+	(void)kind;
+	if (!strcasecmp(name, "Content-Length")) {
+		framing->lengths++;
+		framing->length = value;
+	} else if (!strcasecmp(name, "Transfer-Encoding")) {
+		framing->codings++;
+		framing->coding = value;
+	}
+	return MHD_YES;
+}
+
+/* Where two readers of a request could see its end in two places, a request may be smuggled past a proxy in front of us: refuse it, and
+ * read nothing more from the connection (RFC 9112, 6.1 and 6.3). */
+static bool framing_check(struct request *request, const char *version)
+{
+	struct framing framing = { 0 };
+	const char *wrong = NULL;
+
+	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, framing_count, &framing);
+	if (framing.lengths + framing.codings > 1)
+		wrong = "the request has more than one Content-Length or Transfer-Encoding";
+	else if (framing.coding && strcasecmp(framing.coding, "chunked") != 0)
+		wrong = "the request has a Transfer-Encoding other than chunked";
+	else if (framing.coding && !str_equal(version, MHD_HTTP_VERSION_1_1))
+		wrong = "Transfer-Encoding needs HTTP/1.1";
+	else if (framing.length && str_to_int(framing.length, 0, INT64_MAX, &request->content_length, NULL) < 0)
+		wrong = "the Content-Length is not a number";
+	else if (framing.coding)
+		request->content_length = -1;
+	if (!wrong)
+		return true;
+	request->close = true;
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "SIZE_INVALID", "%s", wrong);
+	return false;
+}
+
+/* ---- choosing the operation ---- */
+
+static void allow(struct request *request)
+{
+	struct strlist methods _cleanup_(strlist_free) = { 0 };
+
+	for (const struct operation *operation = operations; operation->method; operation++)
+		if (operation->route == request->target.route) {
+			strlist_add(&methods, operation->method);
+			if (str_equal(operation->method, "GET"))
+				strlist_add(&methods, "HEAD");
+		}
+	_cleanup_(freep) char *list = strlist_join(&methods, ", ");
+	request_fail(request, MHD_HTTP_METHOD_NOT_ALLOWED, "UNSUPPORTED", "this address takes %s", list);
+	request_set(request, "Allow", "%s", list);
+}
+
+static void choose(struct request *request, const char *version)
+{
+	const char *method = request->head ? "GET" : request->method;
+	struct error *error = &request->target_error;
+
+	if (!framing_check(request, version))
+		return;
+	if (error->code) {
+		bool large = error->code == ERROR_TOO_LARGE;
+		request_fail(request, large ? MHD_HTTP_URI_TOO_LONG : MHD_HTTP_BAD_REQUEST, "NAME_INVALID", "%s", error->message);
+		return;
+	}
+	if (request->target.route == ROUTE_NONE) {
+		request_fail(request, MHD_HTTP_NOT_FOUND, "NAME_UNKNOWN", "there is nothing here; the registry is at /v2/");
+		return;
+	}
+	for (const struct operation *operation = operations; operation->method; operation++)
+		if (operation->route == request->target.route && str_equal(operation->method, method)) {
+			if (request_repository(request))
+				request->operation = operation;
+			return;
+		}
+	allow(request);
+}
+
+/* ---- callbacks ---- */
+
+void *request_created(void *data, const char *target, struct MHD_Connection *connection)
+{
+	struct request *request = xnew(struct request);
+
+	request->server = data;
+	request->connection = connection;
+	request->about = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	target_parse(target, &request->target, &request->target_error);
+	return request;
+}
+
+static void mark_running(struct request *request, bool running)
+{
+	struct server *server = request->server;
+
+	pthread_mutex_lock(&server->lock);
+	if (request->about) {
+		request->about->running = request->about->receiving = running;
+		request->about->received = 0;
+		request->about->since = now_seconds();
+	}
+	server->running += running ? 1 : -1;
+	if (!server->running)
+		pthread_cond_signal(&server->calm);
+	pthread_mutex_unlock(&server->lock);
+}
+
+static enum MHD_Result queue(struct request *request)
+{
+	if (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED))
+		request_set(request, "Connection", "close");
+	log_debug("%s %s %s: %u", request->method, request->target.repository ? request->target.repository : "",
+		  request->target.item ? request->target.item : "", request->status);
+	request->queued = true;
+	if (request->about)
+		__atomic_store_n(&request->about->receiving, false, __ATOMIC_RELAXED);
+	return MHD_queue_response(request->connection, request->status, request->response);
+}
+
+/* The library stops reading after an early answer, but only for these two methods. */
+static bool answer_early(struct request *request)
+{
+	if (!request->response || (!str_equal(request->method, "PUT") && !str_equal(request->method, "POST")))
+		return false;
+	return request_header(request, "Expect") || request->content_length > EARLY_ANSWER_BYTES;
+}
+
+static enum MHD_Result request_begin(struct request *request, const char *method, const char *version)
+{
+	request->method = method;
+	request->head = str_equal(method, "HEAD");
+	request->begun = true;
+	mark_running(request, true);
+	choose(request, version);
+	if (request->operation)
+		request->operation->begin(request);
+	return answer_early(request) ? queue(request) : MHD_YES;
+}
+
+enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+			       const char *bytes, size_t *bytes_len, void **at)
+{
+	struct request *request = *at;
+
+	(void)server, (void)connection, (void)url;
+	if (!request->begun)
+		return request_begin(request, method, version);
+	if (request->queued)
+		return MHD_NO;
+	if (*bytes_len) {
+		if (request->about)
+			__atomic_add_fetch(&request->about->received, (int64_t)*bytes_len, __ATOMIC_RELAXED);
+		if (!request->response && request->operation->data)
+			request->operation->data(request, bytes, *bytes_len);
+		*bytes_len = 0;
+		return MHD_YES;
+	}
+	if (!request->response)
+		request->operation->end(request);
+	return queue(request);
+}
+
+/* An upload whose connection broke keeps what came, in order, if the client knows its id; it is never committed here. */
+void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why)
+{
+	struct request *request = *at;
+
+	(void)server, (void)connection, (void)why;
+	if (!request)
+		return;
+	*at = NULL;
+	if (request->upload_known)
+		upload_suspend(&request->upload);
+	else
+		upload_cancel(&request->upload);
+	if (request->response)
+		MHD_destroy_response(request->response);
+	if (request->begun)
+		mark_running(request, false);
+	target_clear(&request->target);
+	error_clear(&request->target_error);
+	error_clear(&request->error);
+	buf_free(&request->body);
+	free(request);
+}

@@ -1,0 +1,171 @@
+/* Request targets.
+ *
+ * A repository's name has slashes, and may itself hold words such as "manifests" or "blobs": so a path is read from its end, where the
+ * words of the specification are, and the name is what is left in front. The table below is all that there is to know. */
+#include "registry/route.h"
+
+#include "base/buf.h"
+
+static const char ANY[] = "*";
+
+/* The last segments of a path behind /v2/; the first row that fits wins. */
+static const struct pattern {
+	enum route route;
+	bool has_repository;
+	const char *segments[4]; /* ANY stands for the item */
+} patterns[] = {
+	{ ROUTE_TAGS, true, { "tags", "list" } },
+	{ ROUTE_UPLOADS, true, { "blobs", "uploads", "" } },
+	{ ROUTE_UPLOAD, true, { "blobs", "uploads", ANY } },
+	{ ROUTE_UPLOADS, true, { "blobs", "uploads" } },
+	{ ROUTE_MANIFEST, true, { "manifests", ANY } },
+	{ ROUTE_BLOB, true, { "blobs", ANY } },
+	{ ROUTE_REFERRERS, true, { "referrers", ANY } },
+	{ ROUTE_CATALOG, false, { "_catalog" } },
+	{ ROUTE_BASE, false, { "" } },
+};
+
+/* ---- percent encoding ---- */
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A decoded control character is in nothing that we know, and a NUL would cut the text short: refused. */
+static int decode(const char *text, size_t len, char **ret, struct error *err)
+{
+	struct buf out _cleanup_(buf_free) = { 0 };
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c == '%') {
+			int high = i + 2 < len ? hex_value(text[i + 1]) : -1, low = i + 2 < len ? hex_value(text[i + 2]) : -1;
+			if (high < 0 || low < 0)
+				return error_set(err, ERROR_INVALID, "the address has a '%%' that is not followed by two hex digits");
+			c = (unsigned char)(high << 4 | low);
+			i += 2;
+		}
+		if (c < 0x20 || c == 0x7f)
+			return error_set(err, ERROR_INVALID, "the address has a control character");
+		buf_add_char(&out, (char)c);
+	}
+	*ret = buf_steal(&out);
+	return 0;
+}
+
+/* ---- the query ---- */
+
+static int query_parse(const char *text, struct strlist *ret, struct error *err)
+{
+	struct strlist parts _cleanup_(strlist_free) = { 0 };
+
+	strlist_split(&parts, text, '&');
+	if (parts.len > TARGET_QUERY_MAX)
+		return error_set(err, ERROR_TOO_LARGE, "the address has %zu parameters; %d are allowed", parts.len, TARGET_QUERY_MAX);
+	for (size_t i = 0; i < parts.len; i++) {
+		const char *part = parts.items[i], *value = strchr(part, '=');
+		_cleanup_(freep) char *name_text = NULL, *value_text = NULL;
+		if (!*part)
+			continue;
+		if (decode(part, value ? (size_t)(value - part) : strlen(part), &name_text, err) < 0 ||
+		    decode(value ? value + 1 : "", value ? strlen(value + 1) : 0, &value_text, err) < 0)
+			return -1;
+		strlist_printf(ret, "%s=%s", name_text, value_text);
+	}
+	return 0;
+}
+
+const char *target_query(const struct target *target, const char *name)
+{
+	return strlist_env_get(&target->query, name);
+}
+
+/* ---- the path ---- */
+
+static size_t pattern_len(const struct pattern *pattern)
+{
+	size_t len = 0;
+
+	while (len < array_len(pattern->segments) && pattern->segments[len])
+		len++;
+	return len;
+}
+
+static bool pattern_fits(const struct pattern *pattern, const struct strlist *path, size_t *ret_item)
+{
+	size_t len = pattern_len(pattern);
+
+	if (pattern->has_repository ? path->len <= len : path->len != len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		size_t at = path->len - len + i;
+		if (pattern->segments[i] == ANY)
+			*ret_item = at;
+		else if (!str_equal(pattern->segments[i], path->items[at]))
+			return false;
+	}
+	return true;
+}
+
+static void target_fill(struct target *target, const struct pattern *pattern, const struct strlist *path, size_t item)
+{
+	size_t len = path->len - pattern_len(pattern);
+	struct buf name _cleanup_(buf_free) = { 0 };
+
+	target->route = pattern->route;
+	if (item)
+		target->item = xstrdup(path->items[item]);
+	if (!pattern->has_repository)
+		return;
+	for (size_t i = 0; i < len; i++)
+		buf_printf(&name, "%s%s", i ? "/" : "", path->items[i]);
+	target->repository = buf_steal(&name);
+}
+
+static void path_parse(const char *path, struct target *target)
+{
+	struct strlist segments _cleanup_(strlist_free) = { 0 };
+
+	if (str_equal(path, "/v2"))
+		path = "/v2/";
+	if (!str_starts(path, "/v2/"))
+		return;
+	strlist_split(&segments, path + strlen("/v2/"), '/');
+	for (size_t i = 0; i < array_len(patterns); i++) {
+		size_t item = 0;
+		if (!pattern_fits(&patterns[i], &segments, &item))
+			continue;
+		target_fill(target, &patterns[i], &segments, item);
+		return;
+	}
+}
+
+int target_parse(const char *raw, struct target *ret, struct error *err)
+{
+	struct target target _cleanup_(target_clear) = { 0 };
+	const char *query = strchr(raw, '?');
+	_cleanup_(freep) char *path = NULL;
+
+	if (strlen(raw) > TARGET_LENGTH_MAX)
+		return error_set(err, ERROR_TOO_LARGE, "the address is longer than %d characters", TARGET_LENGTH_MAX);
+	if (*raw != '/')
+		return error_set(err, ERROR_INVALID, "the address is not a path");
+	if (decode(raw, query ? (size_t)(query - raw) : strlen(raw), &path, err) < 0 || (query && query_parse(query + 1, &target.query, err) < 0))
+		return -1;
+	path_parse(path, &target);
+	*ret = target;
+	target = (struct target){ 0 };
+	return 0;
+}
+
+void target_clear(struct target *target)
+{
+	free(target->repository);
+	free(target->item);
+	strlist_free(&target->query);
+	*target = (struct target){ 0 };
+}

@@ -1,0 +1,217 @@
+/* Uploads over HTTP (distribution-spec: Pushing blobs, Mounting a blob from another repository).
+ *
+ * An upload lives in the store between two requests, and is taken from there for the time of one: the store's lock on it says that only one
+ * request at a time adds to it, its memory of the running digest that nothing is hashed twice, and that it lies in a file that it
+ * survives a restart. So there is no table of sessions here. */
+#include "registry/internal.h"
+#include "registry/range.h"
+
+static void upload_describe(struct request *request, const char *id, int64_t size)
+{
+	request_set(request, "Location", "/v2/%s/blobs/uploads/%s", request->target.repository, id);
+	request_set(request, "Range", "0-%lld", (long long)(size ? size - 1 : 0));
+	request_set(request, "Docker-Upload-UUID", "%s", id);
+}
+
+static void blob_created(struct request *request, const struct digest *digest)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	digest_print(digest, text);
+	request_answer(request, MHD_HTTP_CREATED, NULL, NULL, 0);
+	request_set(request, "Location", "/v2/%s/blobs/%s", request->target.repository, text);
+	request_set(request, "Docker-Content-Digest", "%s", text);
+}
+
+static void upload_fail(struct request *request, struct error *err)
+{
+	request_fail_error(request, err, "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID");
+}
+
+/* ---- the body ---- */
+
+void upload_body_data(struct request *request, const void *bytes, size_t len)
+{
+	if (request->error.code || !request->upload)
+		return;
+	if (upload_write(request->upload, bytes, len, &request->error) == 0)
+		request->received += (int64_t)len;
+	else
+		upload_fail(request, &request->error);
+}
+
+/* Becomes a blob, readable through the repository. */
+static void upload_finish(struct request *request, const struct digest *digest)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+	struct store *store = request->server->store;
+
+	if (upload_commit(&request->upload, digest, NULL, &err) < 0) {
+		if (err.code == ERROR_CORRUPT)
+			request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "%s", err.message);
+		else
+			upload_fail(request, &err);
+		return;
+	}
+	if (store_blob_link(store, "", request->target.repository, digest, &err) < 0)
+		upload_fail(request, &err);
+	else
+		blob_created(request, digest);
+}
+
+/* ---- POST ---- */
+
+/* Without `from` any published repository may give it; what lies only among the local images is not published, and is not given away. */
+static bool published_anywhere(struct store *store, const struct digest *digest)
+{
+	struct strlist page _cleanup_(strlist_free) = { 0 };
+
+	if (!store_blob_has(store, digest) || store_catalog(store, "", NULL, PAGE_MAX, &page, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < page.len; i++)
+		if (store_blob_linked(store, "", page.items[i], digest))
+			return true;
+	return false;
+}
+
+/* What can't be mounted becomes an ordinary upload: the specification's way. False if it did. */
+static bool upload_mount(struct request *request)
+{
+	const char *mount = target_query(&request->target, "mount"), *from = target_query(&request->target, "from");
+	struct store *store = request->server->store;
+	struct digest digest;
+
+	if (!mount)
+		return false;
+	if (!request_digest(request, mount, &digest))
+		return true;
+	if (from && !repository_name_valid(from)) {
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "NAME_INVALID", "the name of the repository to mount from is invalid");
+		return true;
+	}
+	if (from ? !store_blob_linked(store, "", from, &digest) : !published_anywhere(store, &digest))
+		return false;
+	if (store_blob_link(store, "", request->target.repository, &digest, NULL) < 0)
+		return false;
+	blob_created(request, &digest);
+	return true;
+}
+
+void upload_post_begin(struct request *request)
+{
+	const char *text = target_query(&request->target, "digest");
+	struct error err _cleanup_(error_clear) = { 0 };
+	struct digest digest;
+
+	if (upload_mount(request) || (text && !request_digest(request, text, &digest)))
+		return;
+	if (upload_begin(request->server->store, &request->upload, &err) < 0)
+		upload_fail(request, &err);
+}
+
+/* With a digest the body is the blob, unless there is none: then it comes in a PUT. */
+void upload_post_end(struct request *request)
+{
+	const char *text = target_query(&request->target, "digest");
+	struct digest digest;
+
+	bool whole = request->received || request_header(request, "Content-Type");
+	if (text && whole && request_digest(request, text, &digest)) {
+		upload_finish(request, &digest);
+		return;
+	}
+	if (request->received) {
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "a POST with a body needs ?digest=");
+		return;
+	}
+	request->upload_known = true;
+	request_answer(request, MHD_HTTP_ACCEPTED, NULL, NULL, 0);
+	upload_describe(request, upload_id(request->upload), upload_size(request->upload));
+}
+
+/* ---- PATCH, PUT ---- */
+
+static bool upload_take(struct request *request)
+{
+	struct error err _cleanup_(error_clear) = { 0 };
+
+	if (upload_resume(request->server->store, request->target.item, &request->upload, &err) == 0) {
+		request->upload_known = true;
+		return true;
+	}
+	if (err.code == ERROR_BUSY)
+		request_fail(request, MHD_HTTP_CONFLICT, "BLOB_UPLOAD_INVALID", "%s", err.message);
+	else
+		upload_fail(request, &err);
+	return false;
+}
+
+/* A chunk starts where the upload ends, and is as long as it says. */
+static void chunk_check(struct request *request)
+{
+	const char *text = request_header(request, "Content-Range");
+	struct error err _cleanup_(error_clear) = { 0 };
+	int64_t start, end, size = upload_size(request->upload);
+
+	if (!text)
+		return;
+	if (chunk_parse(text, &start, &end, &err) < 0) {
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "BLOB_UPLOAD_INVALID", "%s", err.message);
+	} else if (start != size) {
+		request_fail(request, MHD_HTTP_RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID", "the upload has %lld bytes, the chunk starts at %lld",
+			     (long long)size, (long long)start);
+		upload_describe(request, upload_id(request->upload), size);
+	} else if (request->content_length >= 0 && request->content_length != end - start + 1) {
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "SIZE_INVALID", "Content-Range and Content-Length are of different lengths");
+	}
+}
+
+void upload_patch_begin(struct request *request)
+{
+	if (upload_take(request))
+		chunk_check(request);
+}
+
+/* A chunked body may differ from its Content-Range: it is in the upload then, and the answer says how far that is. */
+void upload_patch_end(struct request *request)
+{
+	request_answer(request, MHD_HTTP_ACCEPTED, NULL, NULL, 0);
+	upload_describe(request, upload_id(request->upload), upload_size(request->upload));
+}
+
+void upload_put_begin(struct request *request)
+{
+	const char *text = target_query(&request->target, "digest");
+	struct digest digest;
+
+	if (!text)
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "the last request of an upload needs ?digest=");
+	else if (request_digest(request, text, &digest) && upload_take(request))
+		chunk_check(request);
+}
+
+void upload_put_end(struct request *request)
+{
+	struct digest digest;
+
+	if (request_digest(request, target_query(&request->target, "digest"), &digest))
+		upload_finish(request, &digest);
+}
+
+/* ---- GET, DELETE ---- */
+
+void upload_get(struct request *request)
+{
+	if (!upload_take(request))
+		return;
+	request_answer(request, MHD_HTTP_NO_CONTENT, NULL, NULL, 0);
+	upload_describe(request, upload_id(request->upload), upload_size(request->upload));
+}
+
+void upload_delete(struct request *request)
+{
+	if (!upload_take(request))
+		return;
+	upload_cancel(&request->upload);
+	request_answer(request, MHD_HTTP_NO_CONTENT, NULL, NULL, 0);
+}

@@ -46,7 +46,8 @@ int64_t now_ms(void);
 void uuid_make(char out[37]);
 bool uuid_valid(const char *text);
 
-int schema_migrate(struct db *db, struct error *err); /* schema.c; inside a write transaction */
+int schema_current(struct db *db, struct error *err); /* schema.c; 1, or 0 if a migration is due */
+int schema_migrate(struct db *db, struct error *err); /* inside a write transaction */
 
 int dir_names(int dir, const char *path, struct strlist *ret, struct error *err); /* usage.c; without "." and ".." */
 

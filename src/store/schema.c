@@ -44,19 +44,31 @@ static const char *const steps[] = {
 	"CREATE INDEX record_pin ON record (pin) WHERE pin IS NOT NULL;",
 };
 
+static int schema_version(struct db *db, int64_t *ret, struct error *err)
+{
+	if (query_number(db, "PRAGMA user_version", VALUES(), ret, err) < 0)
+		return -1;
+	if (*ret <= (int64_t)array_len(steps))
+		return 0;
+	error_set(err, ERROR_UNSUPPORTED, "the store was made by a newer sampan (schema %lld, this one knows %zu)", (long long)*ret, array_len(steps));
+	return error_hint(err, "update sampan on this machine, or use another store with --root");
+}
+
+int schema_current(struct db *db, struct error *err)
+{
+	int64_t version = 0;
+
+	if (schema_version(db, &version, err) < 0)
+		return -1;
+	return version == (int64_t)array_len(steps);
+}
+
 int schema_migrate(struct db *db, struct error *err)
 {
 	int64_t version = 0;
 
-	if (query_number(db, "PRAGMA user_version", VALUES(), &version, err) < 0)
+	if (schema_version(db, &version, err) < 0)
 		return -1;
-	if (version > (int64_t)array_len(steps)) {
-		error_set(err, ERROR_UNSUPPORTED, "the store was made by a newer sampan (schema %lld, this one knows %zu)", (long long)version,
-			  array_len(steps));
-		return error_hint(err, "update sampan on this machine, or use another store with --root");
-	}
-	if (version == (int64_t)array_len(steps))
-		return 0;
 	for (size_t i = (size_t)version; i < array_len(steps); i++)
 		if (db_execute(db, steps[i], err) < 0)
 			return -1;

@@ -122,16 +122,25 @@ static int make_folders(struct store *store, struct error *err)
 	return 0;
 }
 
-static int read_id(struct store *store, struct error *err)
+static int make_schema(struct store *store, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
-	_cleanup_(freep) char *id = NULL;
 	char fresh[37];
 
 	uuid_make(fresh);
 	if (write_begin(store, &write, err) < 0 || schema_migrate(write.db, err) < 0 ||
 	    query_run(write.db, "INSERT INTO meta (key, value) VALUES ('id', ?) ON CONFLICT DO NOTHING", VALUES(TEXT(fresh)), err) < 0 ||
-	    query_string(write.db, "SELECT value FROM meta WHERE key = 'id'", VALUES(), &id, err) < 0 || write_commit(&write, err) < 0)
+	    write_commit(&write, err) < 0)
+		return -1;
+	return dir_sync(store->dir, ".", err);
+}
+
+static int read_id(struct store *store, struct error *err)
+{
+	_cleanup_(db_release) struct db *db = db_acquire(&store->reader);
+	_cleanup_(freep) char *id = NULL;
+
+	if (query_string(db, "SELECT value FROM meta WHERE key = 'id'", VALUES(), &id, err) < 0)
 		return -1;
 	if (!id || !uuid_valid(id))
 		return error_set(err, ERROR_CORRUPT, "the store's id is damaged");
@@ -139,7 +148,8 @@ static int read_id(struct store *store, struct error *err)
 	return 0;
 }
 
-/* The flock ends with the descriptor. It is our own open of the folder, not store->dir, which may be shared with children. */
+/* What needs no change is opened without a write. The flock ends with the descriptor; it is our own open of the folder, not store->dir,
+ * which may be shared with children. */
 static int open_database(struct store *store, struct error *err)
 {
 	_cleanup_(freep) char *path = path_join(store->path, "sampan.db");
@@ -150,11 +160,14 @@ static int open_database(struct store *store, struct error *err)
 	if (file_lock(lock, true, true, store->path, err) < 0 || make_folders(store, err) < 0)
 		return -1;
 	mode_t mask = umask(0077);
-	int result = db_open(&store->writer, path, err) < 0 || db_open(&store->reader, path, err) < 0 ? -1 : read_id(store, err);
+	int result = db_open(&store->writer, path, err) < 0 ? -1 : db_open(&store->reader, path, err);
 	umask(mask);
 	if (result < 0)
 		return -1;
-	return dir_sync(store->dir, ".", err);
+	int current = schema_current(&store->reader, err);
+	if (current < 0 || (!current && make_schema(store, err) < 0))
+		return -1;
+	return read_id(store, err);
 }
 
 int store_open(const char *root, struct store **ret, struct error *err)

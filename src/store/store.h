@@ -52,6 +52,9 @@ int upload_write(struct upload *upload, const void *bytes, size_t len, struct er
 /* Verifies against `expected` (NULL: sha256 is computed and anything goes), syncs, renames, records. The upload is freed, also on
  * failure; ERROR_CORRUPT if the digest differs, and then nothing of it is kept. */
 int upload_commit(struct upload **at, const struct digest *expected, struct digest *ret, struct error *err);
+/* The same with store_blob_link in one transaction: half the syncs of a push. */
+int upload_commit_to(struct upload **at, const char *registry, const char *repository, const struct digest *expected, struct digest *ret,
+		     struct error *err);
 /* Frees the handle but keeps the bytes for upload_resume. */
 void upload_suspend(struct upload **at);
 /* Frees the handle and the bytes. For _cleanup_. */
@@ -64,6 +67,8 @@ void upload_set_wanted(struct upload *upload, const struct digest *wanted);
 /* The blob may be read through this repository from now on (a mount, or an upload's end). */
 int store_blob_link(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err);
 bool store_blob_linked(struct store *store, const char *registry, const char *repository, const struct digest *digest);
+/* Through any repository of the registry: for anonymous mounts. */
+bool store_blob_linked_anywhere(struct store *store, const char *registry, const struct digest *digest);
 int store_blob_unlink(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err);
 /* Stores the bytes exactly as given, and the graph. Everything that it names (config, layers, children; not a subject, and not
  * foreign layers) must be in the store: else ERROR_NOT_FOUND, with the digest in the message. For registry "" it must be linked to the

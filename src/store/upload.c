@@ -279,23 +279,42 @@ static int upload_verify(struct upload *upload, const struct digest *expected, s
 	return 0;
 }
 
+/* The bytes are verified and synced; what is left is the name, the row and, with a repository, the link: one transaction. */
+static int upload_record(struct upload *upload, const struct digest *digest, const char *registry, const char *repository, struct error *err)
+{
+	struct write write _cleanup_(write_end) = { 0 };
+	int64_t id, blob;
+
+	if (write_begin(upload->store, &write, err) < 0 ||
+	    blob_adopt(upload->store, write.db, upload->id, digest, upload->size, err) < 0)
+		return -1;
+	if (repository && (repository_make(write.db, registry, repository, &id, err) < 0 || blob_row_name(write.db, digest, &blob, err) < 0 ||
+			   link_add(write.db, id, blob, LINK_BLOB, err) < 0))
+		return -1;
+	return write_commit(&write, err);
+}
+
 /* A sync of data that failed once may wrongly succeed the second time, so nothing of it is kept. */
-int upload_commit(struct upload **at, const struct digest *expected, struct digest *ret, struct error *err)
+int upload_commit_to(struct upload **at, const char *registry, const char *repository, const struct digest *expected, struct digest *ret,
+		     struct error *err)
 {
 	_cleanup_(upload_cancel) struct upload *upload = steal(*at);
-	struct write write _cleanup_(write_end) = { 0 };
 	struct digest digest;
 
 	if (upload_verify(upload, expected, &digest, err) < 0)
 		return -1;
 	if (fchmod(upload->fd, 0400) < 0)
 		return error_errno(err, errno, "cannot keep upload %s", upload->id);
-	if (fd_sync(upload->fd, "the upload", err) < 0 || write_begin(upload->store, &write, err) < 0 ||
-	    blob_adopt(upload->store, write.db, upload->id, &digest, upload->size, err) < 0 || write_commit(&write, err) < 0)
+	if (fd_sync(upload->fd, "the upload", err) < 0 || upload_record(upload, &digest, registry, repository, err) < 0)
 		return -1;
 	if (ret)
 		*ret = digest;
 	return 0;
+}
+
+int upload_commit(struct upload **at, const struct digest *expected, struct digest *ret, struct error *err)
+{
+	return upload_commit_to(at, NULL, NULL, expected, ret, err);
 }
 
 /* ---- sweeping ---- */

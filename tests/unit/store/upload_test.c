@@ -29,6 +29,11 @@ static void test_digests(struct store *store)
 	upload_write(upload, "abc", 3, &err);
 	works(upload_commit(&upload, &right, &got, &err), &err, "sha256 of an upload that wanted sha512");
 	upload_begin(store, &upload, &err);
+	upload_write(upload, "linked", 6, &err);
+	works(upload_commit_to(&upload, "", "some/name", NULL, &got, &err), &err, "committed to a repository");
+	ok(store_blob_linked(store, "", "some/name", &got) && !store_blob_linked(store, "", "other", &got), "it is linked there, and only there");
+	ok(store_blob_linked_anywhere(store, "", &got) && !store_blob_linked_anywhere(store, "h.io", &got), "so it is published somewhere");
+	upload_begin(store, &upload, &err);
 	works(upload_commit(&upload, NULL, &got, &err), &err, "an empty blob");
 	ok(store_blob_has(store, &got), "is a blob");
 }

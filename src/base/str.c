@@ -99,7 +99,9 @@ void strlist_free(struct strlist *list)
 
 void strlist_take(struct strlist *list, char *text)
 {
-	list->items = xrealloc(list->items, list->len + 2, sizeof *list->items);
+	/* Room for twice as many and the NULL, each time the length is a power of two: n items cost n steps. */
+	if (!(list->len & (list->len - 1)))
+		list->items = xrealloc(list->items, list->len ? 2 * list->len + 1 : 2, sizeof *list->items);
 	list->items[list->len++] = text;
 	list->items[list->len] = NULL;
 }

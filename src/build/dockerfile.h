@@ -168,7 +168,7 @@ int instruction_expand(const struct instruction *instruction, const struct expan
  * found while planning or executing an instruction. */
 int dockerfile_error_at(const struct dockerfile *dockerfile, int line, int end_line, struct error *err);
 
-/* An EXPOSE word, expanded: "80", "53/udp", "8000-8002/tcp" become "80/tcp", … Appends. */
+/* An EXPOSE word, expanded: "80", "53/udp", "8000-8002/tcp" become "80/tcp", … Appends; NULL only checks. */
 int expose_parse(const char *word, struct strlist *ret, struct error *err);
 
 /* The build checks: things that are allowed and yet wrong most of the time. `line` 0 is the whole file. Strings are borrowed. */

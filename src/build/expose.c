@@ -38,6 +38,8 @@ int expose_parse(const char *word, struct strlist *ret, struct error *err)
 		return bad_port(word, err);
 	if (!dash)
 		last = first;
+	if (!ret)
+		return 0;
 	if (ret->len + (size_t)(last - first) >= PORTS_MAX)
 		return error_set(err, ERROR_TOO_LARGE, "more than %d ports are exposed", PORTS_MAX);
 	for (; first <= last; first++)

@@ -104,9 +104,7 @@ static int check_not_blank(const char *word, struct error *err)
 
 static int check_port(const char *word, struct error *err)
 {
-	_cleanup_(strlist_free) struct strlist ports = { 0 };
-
-	return expose_parse(word, &ports, err);
+	return expose_parse(word, NULL, err);
 }
 
 static int check_signal(const char *word, struct error *err)

@@ -22,12 +22,10 @@ static void expand(const struct instruction *instruction, char escape)
 
 	if (instruction_expand(instruction, &options, &expanded, &err) == 0 && expanded.kind != instruction->kind)
 		abort();
-	if (expanded.kind == INSTRUCTION_EXPOSE)
-		for (size_t i = 0; i < expanded.words.len; i++) {
-			_cleanup_(strlist_free) struct strlist ports = { 0 };
-			if (expose_parse(expanded.words.items[i], &ports, &err) < 0)
-				abort();
-		}
+	_cleanup_(strlist_free) struct strlist ports = { 0 };
+	for (size_t i = 0; expanded.kind == INSTRUCTION_EXPOSE && i < expanded.words.len; i++)
+		if (expose_parse(expanded.words.items[i], &ports, &err) < 0 && err.code != ERROR_TOO_LARGE)
+			abort();
 }
 
 static void parse_trigger(const struct instruction *instruction, char escape)

@@ -22,6 +22,7 @@ struct server {
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
 	struct connection *connections;
 	size_t running; /* requests that have begun and not ended */
+	uint64_t served; /* requests that have ended, ever */
 	bool stopping;	/* answers end their connections */
 };
 
@@ -80,6 +81,10 @@ void *request_created(void *server, const char *target, struct MHD_Connection *c
 enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
 			       const char *bytes, size_t *bytes_len, void **at);
 void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why);
+
+/* ---- memory.c ---- */
+void memory_bound(void);
+void memory_return(void); /* for a moment when nothing runs; costs the next request a few page faults */
 
 /* ---- response.c ---- */
 /* Makes an answer from bytes that are copied (NULL: empty); headers may be added until the request's step returns. */

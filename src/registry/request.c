@@ -174,6 +174,7 @@ static void mark_running(struct request *request, bool running)
 		request->about->since = now_seconds();
 	}
 	server->running += running ? 1 : -1;
+	server->served += !running;
 	if (!server->running)
 		pthread_cond_signal(&server->calm);
 	pthread_mutex_unlock(&server->lock);

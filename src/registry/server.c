@@ -4,7 +4,6 @@
  * own time-out only sees silence, so one that sends a byte now and then is ended here: who has not completed the headers of a
  * request in HEADERS_SECONDS, or sends a body slower than BODY_RATE, is shut down by the watch. */
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -158,15 +157,6 @@ static void raise_limits(int connections)
 	}
 }
 
-/* Few heaps, and large blocks given back to the system when they are free: a small machine's memory is worth more than what more heaps
- * would win. */
-static void bound_memory(void)
-{
-	mallopt(M_ARENA_MAX, 2);
-	mallopt(M_MMAP_THRESHOLD, 64 << 10);
-	mallopt(M_TRIM_THRESHOLD, 256 << 10);
-}
-
 static int listeners_start(struct server *server, struct listener *listeners, size_t len, int connections, struct error *err)
 {
 	sigset_t stop, old;
@@ -189,10 +179,20 @@ static int listeners_start(struct server *server, struct listener *listeners, si
 static void watch(struct server *server)
 {
 	struct pollfd wake = { .fd = interrupt_fd(), .events = POLLIN };
+	uint64_t returned = 0, before = 0;
 
-	while (!interrupt_pending())
-		if (poll(&wake, 1, WATCH_MS) == 0)
-			connections_sweep(server, false);
+	memory_return();
+	while (!interrupt_pending()) {
+		if (poll(&wake, 1, WATCH_MS) != 0)
+			continue;
+		connections_sweep(server, false);
+		uint64_t served = __atomic_load_n(&server->served, __ATOMIC_RELAXED);
+		if (served == before && served != returned) {
+			memory_return();
+			returned = served;
+		}
+		before = served;
+	}
 }
 
 static void wait_calm(struct server *server)
@@ -249,7 +249,7 @@ int registry_serve(struct store *store, const struct registry_options *options, 
 
 	for (size_t i = 0; i < options->listen.len; i++)
 		listeners[i].fd = -1;
-	bound_memory();
+	memory_bound();
 	interrupt_install();
 	int result = serve(&server, listeners, options, err);
 	listeners_stop(&server, listeners, options->listen.len);

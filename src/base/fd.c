@@ -165,41 +165,78 @@ int dir_make(int dir, const char *path, mode_t mode, struct error *err)
 	}
 }
 
-static int remove_in(int dir, const char *name, dev_t device, struct error *err);
+/* A tree may be nested deeper than we may open files (an image layer may make it so to hurt): what lies deeper than REMOVE_DEPTH_MAX is moved up into
+ * the tree's top, which is listed again until nothing is left in it. */
+enum { REMOVE_DEPTH_MAX = 64 };
 
-static int remove_children(int fd, dev_t device, struct error *err)
+struct removal {
+	dev_t device;
+	int top; /* the tree's own directory, once it is open */
+	int depth;
+	unsigned moved;
+};
+
+static int remove_in(struct removal *removal, int dir, const char *name, struct error *err);
+
+static int remove_later(struct removal *removal, int dir, const char *name, struct error *err)
+{
+	char moved[40];
+
+	do {
+		snprintf(moved, sizeof moved, "removed.%u", removal->moved++);
+		if (renameat2(dir, name, removal->top, moved, RENAME_NOREPLACE) == 0)
+			return 0;
+		if (errno == EACCES && fchmodat(dir, name, 0700, 0) == 0 && renameat2(dir, name, removal->top, moved, RENAME_NOREPLACE) == 0)
+			return 0;
+	} while (errno == EEXIST);
+	return error_errno(err, errno, "cannot remove %s", name);
+}
+
+static int remove_children(struct removal *removal, int fd, struct error *err)
 {
 	DIR *list = fdopendir(fd);
+	unsigned moved;
+	int result = 0;
 
 	if (!list) {
 		close(fd);
 		return error_errno(err, errno, "cannot list a folder to remove");
 	}
-	int result = 0;
-	for (struct dirent *entry; result == 0 && (entry = readdir(list));)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			result = remove_in(dirfd(list), entry->d_name, device, err);
+	if (removal->depth++ == 0)
+		removal->top = dirfd(list);
+	do {
+		moved = removal->moved;
+		rewinddir(list);
+		for (struct dirent *entry; result == 0 && (entry = readdir(list));)
+			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+				result = remove_in(removal, dirfd(list), entry->d_name, err);
+	} while (result == 0 && removal->depth == 1 && moved != removal->moved);
+	removal->depth--;
 	closedir(list);
 	return result;
 }
 
-static int remove_in(int dir, const char *name, dev_t device, struct error *err)
+static int remove_in(struct removal *removal, int dir, const char *name, struct error *err)
 {
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return error_errno(err, errno, "cannot remove %s", name);
+	if (unlinkat(dir, name, AT_REMOVEDIR) == 0)
+		return 0;
+	if (removal->depth >= REMOVE_DEPTH_MAX)
+		return remove_later(removal, dir, name, err);
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == EACCES && fchmodat(dir, name, 0700, 0) == 0)
 		fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot remove %s", name);
 	struct stat st;
-	if (fstat(fd, &st) < 0 || st.st_dev != device) {
+	if (fstat(fd, &st) < 0 || st.st_dev != removal->device) {
 		close(fd);
 		return error_set(err, ERROR_BUSY, "cannot remove %s: something is mounted there", name);
 	}
-	if (remove_children(fd, device, err) < 0)
+	if (remove_children(removal, fd, err) < 0)
 		return -1;
 	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
@@ -212,7 +249,8 @@ int dir_remove(int dir, const char *name, struct error *err)
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : error_errno(err, errno, "cannot look at %s", name);
-	return remove_in(dir, name, st.st_dev, err);
+	struct removal removal = { .device = st.st_dev, .top = -1 };
+	return remove_in(&removal, dir, name, err);
 }
 
 int file_lock(int fd, bool exclusive, bool wait, const char *what, struct error *err)

@@ -16,7 +16,8 @@
 #include "base/buf.h"
 #include "store/stream.h"
 
-enum { BLOCK_SIZE = 256 * 1024, WINDOW_SIZE = 32 * 1024, LEVEL = 6, THREADS_MAX = 16 };
+/* Level 5 takes two thirds of the time of zlib's usual 6, and 1.5 % more room (150 MB of llvm and its headers). */
+enum { BLOCK_SIZE = 256 * 1024, WINDOW_SIZE = 32 * 1024, LEVEL = 5, THREADS_MAX = 16 };
 
 struct block {
 	unsigned char *in, *window, *out;

@@ -20,7 +20,7 @@
 #include "store/internal.h"
 #include "store/stream.h"
 
-enum { LABEL_LEN = 12 };
+enum { LABEL_LEN = 12, DEPTH_MAX = 200 };
 
 /* ---- what unpacking and committing share ---- */
 
@@ -49,8 +49,9 @@ static int open_layers(struct store *store, struct error *err)
 	return fd < 0 ? error_errno(err, errno, "cannot open the folder of the layers") : fd;
 }
 
-/* Bytes on disk of a directory and all in it. A file of several names counts a part for each. What cannot be read counts nothing. */
-static int64_t tree_size(int fd)
+/* Bytes on disk of a directory and all in it. A file of several names counts a part for each. What cannot be read, or is nested
+ * too deep for our descriptors, counts nothing. */
+static int64_t tree_size(int fd, int depth)
 {
 	int64_t sum = 0;
 	struct stat st;
@@ -65,8 +66,8 @@ static int64_t tree_size(int fd)
 		    fstatat(dirfd(list), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		sum += (int64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) ? 1 : (int64_t)st.st_nlink);
-		if (S_ISDIR(st.st_mode))
-			sum += tree_size(openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
+			sum += tree_size(openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), depth + 1);
 	}
 	closedir(list);
 	return sum;
@@ -82,7 +83,7 @@ static int layer_adopt(struct store *store, int layers, const char *from, struct
 
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open %s", from);
-	row->size = tree_size(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	row->size = tree_size(fcntl(fd, F_DUPFD_CLOEXEC, 0), 0);
 	if (syncfs(fd) < 0)
 		return error_errno(err, errno, "cannot write the layer to the disk");
 	if (renameat(layers, from, layers, name) < 0) {

@@ -298,6 +298,30 @@ static void test_xattrs(void)
 	is_str(tree, want, "… of overlayfs and of the machine are not taken from an archive");
 }
 
+/* Symlinks make a tree far deeper than a path is long, and than a process may open files; it must still be possible to remove it. */
+static void test_deep(void)
+{
+	struct error err = { 0 };
+	struct buf tar _cleanup_(buf_free) = { 0 }, path = { 0 };
+	unsigned uid = getuid(), gid = getgid();
+	char base[64];
+
+	for (int i = 0; i < 1500; i++)
+		buf_add_str(&path, "d/");
+	for (int i = 0; i < 4; i++) {
+		_cleanup_(freep) char *link = xprintf("s%d", i), *deep = i ? xprintf("s%d/%s", i - 1, path.data) : xstrdup(path.data), *target = NULL;
+		tar_put(&tar, (struct tar_fields){ .type = '5', .path = deep, .mode = 0755, .uid = uid, .gid = gid });
+		target = xprintf("%s.", deep);
+		tar_put(&tar, (struct tar_fields){ .type = '2', .path = link, .target = target, .mode = 0777, .uid = uid, .gid = gid });
+	}
+	tar_end(&tar);
+	_cleanup_(fd_close) int dir = tree_make(base), source = tar_file(tar.data, tar.len);
+	works(layer_extract(source, dir, true, NULL, NULL, &err), &err, "a tree of 6000 folders below each other");
+	works(dir_remove(AT_FDCWD, base, &err), &err, "… can be removed");
+	ok(access(base, F_OK) < 0, "… wholly");
+	buf_free(&path);
+}
+
 static void test_tail(void)
 {
 	struct error err = { 0 };
@@ -362,6 +386,7 @@ int main(void)
 	test_headers();
 	test_parser_differences();
 	test_xattrs();
+	test_deep();
 	test_tail();
 	test_owners(ids);
 	return done();

@@ -238,6 +238,25 @@ static void test_many(struct store *store)
 	check_mounted(text, want.data, "500 layers");
 }
 
+static void test_disk_full(struct store *store)
+{
+	_cleanup_(freep) char *dir = path_join(store_path(store), "builds/full"), *data = xcalloc(1, 1 << 20);
+	struct buf tar _cleanup_(buf_free) = { 0 };
+	struct error err = { 0 };
+
+	put(dir, "", NULL);
+	if (!can_mount || mount("tmpfs", dir, "tmpfs", 0, "size=300k") < 0) {
+		ok(true, "a full disk # SKIP no mounts here");
+		return;
+	}
+	tar_put(&tar, (struct tar_fields){ .type = '0', .path = "big", .data = data, .len = 1 << 20 });
+	tar_end(&tar);
+	_cleanup_(fd_close) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), source = tar_file(tar.data, tar.len);
+	fails(layer_extract(source, fd, true, NULL, NULL, &err), &err, ERROR_NO_SPACE, "cannot unpack big", "a full disk");
+	fd_close(&fd);
+	umount2(dir, 0);
+}
+
 struct racer {
 	struct store *store;
 	struct image_parts *parts;
@@ -312,6 +331,7 @@ int main(void)
 	test_commit(store);
 	test_few(store);
 	test_many(store);
+	test_disk_full(store);
 	test_race(store);
 	store_close(&store);
 	if (can_mount)

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "build/executor.h"
+#include "build/secret.h"
 #include "build/step.h"
 
 int build_enter_namespace(struct error *err)
@@ -89,7 +90,8 @@ static int build_prepare(struct build *build, struct error *err)
 	const struct build_options *options = build->options;
 
 	platform_host(&build->host);
-	if (read_build_args(build, err) < 0 || context_open(options->context, options->file, &build->context, err) < 0)
+	if (secret_check(&options->secrets, err) < 0 || read_build_args(build, err) < 0 ||
+	    context_open(options->context, options->file, &build->context, err) < 0)
 		return -1;
 	const struct buf *text = &build->context.text;
 	if (dockerfile_parse(text->data ? text->data : "", text->len, build->context.file_name, &build->file, err) < 0)

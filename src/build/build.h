@@ -14,6 +14,7 @@ struct build_options {
 	struct platform platform; /* one, for now */
 	struct strlist build_args; /* NAME=VALUE, or NAME alone: from the environment */
 	struct strlist labels;
+	struct strlist secrets; /* "id=ID,src=FILE", "id=ID,env=NAME", "id=ID" */
 	const char *target;
 	enum network_mode network;
 	bool no_cache, quiet;

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "build/copy.h"
 #include "build/executor.h"
+#include "build/secret.h"
 
 /* What lives as long as the process runs. */
 struct run_job {
@@ -19,6 +20,8 @@ struct run_job {
 	size_t mounts_len;
 	int *locks; /* of cache mounts */
 	size_t locks_len;
+	char *secrets; /* a folder of the workspace with a tmpfs on its merged/; NULL: none needed yet */
+	struct strlist secret_env; /* NAME=VALUE */
 };
 
 static void job_clear(struct run_job *job)
@@ -31,6 +34,10 @@ static void job_clear(struct run_job *job)
 		fd_close(&job->locks[i]);
 	free(job->mounts);
 	free(job->locks);
+	if (job->secrets)
+		workspace_remove(&job->step->build->workspace, job->secrets, NULL);
+	free(job->secrets);
+	secret_list_free(&job->secret_env);
 }
 
 static enum network_mode network_of(const struct build_step *step)
@@ -54,6 +61,7 @@ static int mount_key(struct build_step *step, struct cache_key *key, const struc
 		 (long long)mount->gid, (unsigned long long)mount->size);
 	cache_key_add(key, "options", numbers);
 	cache_key_add(key, "id", mount->id);
+	cache_key_add(key, "variable", mount->env); /* a secret's value is no part of the key */
 	if (mount->type != RUN_MOUNT_BIND)
 		return 0;
 	struct strlist paths _cleanup_(strlist_free) = { 0 };
@@ -154,6 +162,15 @@ static int cache_source(struct run_job *job, const struct run_mount *mount, cons
 	return 0;
 }
 
+/* Kept in memory only: a tmpfs of our mount namespace. */
+static int open_secrets(struct run_job *job, struct error *err)
+{
+	if (job->secrets)
+		return 0;
+	job->secrets = workspace_folder(&job->step->build->workspace, "secret", err);
+	return job->secrets ? secret_mount(job->secrets, err) : -1;
+}
+
 static void add_mount(struct run_job *job, char *source, char *target, bool read_only)
 {
 	size_t len = strlen(target);
@@ -164,6 +181,34 @@ static void add_mount(struct run_job *job, char *source, char *target, bool read
 	job->mounts[job->mounts_len++] = (struct mount_spec){ source, target, read_only };
 }
 
+/* As a file, as a variable, or both; one that wasn't given is left out unless it is required. */
+static int prepare_secret(struct run_job *job, const struct run_mount *mount, struct error *err)
+{
+	struct buf value _cleanup_(secret_free) = { 0 };
+	int found = secret_read(&job->step->build->options->secrets, mount->id, &value, err);
+
+	if (found < 0)
+		return -1;
+	if (!found && mount->required) {
+		error_set(err, ERROR_NOT_FOUND, "the secret '%s' was not given", mount->id);
+		return error_hint(err, "add --secret id=%s,src=FILE", mount->id);
+	}
+	if (!found)
+		return 0;
+	if (mount->env)
+		strlist_env_set(&job->secret_env, mount->env, value.data);
+	if (mount->env && !mount->target)
+		return 0;
+	if (open_secrets(job, err) < 0)
+		return -1;
+	_cleanup_(freep) char *target = mount->target ? xstrdup(mount->target) : xprintf("/run/secrets/%s", mount->id);
+	_cleanup_(freep) char *source = xprintf("%s/merged/%zu", job->secrets, job->mounts_len);
+	if (secret_write(source, &value, mount, err) < 0)
+		return -1;
+	add_mount(job, steal(source), stage_path(job->step->stage, target), true);
+	return 0;
+}
+
 static int prepare_mounts(struct run_job *job, const char *folder, struct error *err)
 {
 	const struct instruction *it = job->step->instruction;
@@ -171,6 +216,10 @@ static int prepare_mounts(struct run_job *job, const char *folder, struct error 
 	for (size_t i = 0; i < it->flags.mounts_len; i++) {
 		const struct run_mount *mount = &it->flags.mounts[i];
 		char *source = NULL;
+		if (mount->type == RUN_MOUNT_SECRET && prepare_secret(job, mount, err) < 0)
+			return -1;
+		if (mount->type == RUN_MOUNT_SECRET)
+			continue;
 		int result = mount->type == RUN_MOUNT_BIND  ? bind_source(job, mount, folder, &source, err) :
 			     mount->type == RUN_MOUNT_CACHE ? cache_source(job, mount, folder, &source, err) :
 							      0;
@@ -244,6 +293,8 @@ static int run_work(struct build_step *step, const char *folder, struct error *e
 	prepare_env(step, &env);
 	if (prepare_mounts(&job, folder, err) < 0)
 		return -1;
+	for (size_t i = 0; i < job.secret_env.len; i++)
+		strlist_add(&env, job.secret_env.items[i]);
 	if (step->instruction->is_script && prepare_script(&job, &argv, folder, err) < 0)
 		return -1;
 	const struct step run = {

@@ -110,10 +110,9 @@ static int check_run(const struct instruction *instruction, struct error *err)
 
 	for (size_t i = 0; i < flags->mounts_len; i++) {
 		const struct run_mount *mount = &flags->mounts[i];
-		if (mount->type == RUN_MOUNT_SECRET || mount->type == RUN_MOUNT_SSH) {
-			const char *type = mount->type == RUN_MOUNT_SSH ? "ssh" : "secret";
-			error_set(err, ERROR_UNSUPPORTED, "RUN --mount=type=%s is not supported yet", type);
-			return error_hint(err, "bind, cache and tmpfs are");
+		if (mount->type == RUN_MOUNT_SSH) {
+			error_set(err, ERROR_UNSUPPORTED, "RUN --mount=type=ssh is not supported yet");
+			return error_hint(err, "bind, cache, tmpfs and secret are; a key can be given as a secret");
 		}
 		if (mount->from && strchr(mount->from, '$'))
 			return error_set(err, ERROR_INVALID, "variables don't work in from=%s of a mount", mount->from);

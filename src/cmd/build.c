@@ -6,7 +6,7 @@
 #include "cmd/command.h"
 
 static const char *file, *platform, *target, *network, *progress, *iid_file;
-static struct strlist tags, build_args, labels;
+static struct strlist tags, build_args, labels, secrets;
 static bool no_cache, pull, plain_http;
 
 static const struct option_spec options[] = {
@@ -19,6 +19,7 @@ static const struct option_spec options[] = {
 	{ 0, "no-cache", OPTION_FLAG, &no_cache, NULL, "run every step, cached or not" },
 	{ 0, "pull", OPTION_FLAG, &pull, NULL, "look for newer base images" },
 	{ 0, "label", OPTION_LIST, &labels, "KEY=VALUE", "label of the image" },
+	{ 0, "secret", OPTION_LIST, &secrets, "id=ID[,src=FILE]", "for RUN --mount=type=secret; env=NAME takes a variable" },
 	{ 0, "progress", OPTION_STRING, &progress, "TYPE", "output: auto, plain or tty" },
 	{ 0, "iidfile", OPTION_STRING, &iid_file, "PATH", "write the image's id to a file" },
 	{ 0, "plain-http", OPTION_FLAG, &plain_http, NULL, "pull base images over HTTP" },
@@ -109,6 +110,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		.file = file,
 		.build_args = build_args,
 		.labels = labels,
+		.secrets = secrets,
 		.target = target,
 		.no_cache = no_cache,
 		.quiet = context->quiet,
@@ -124,6 +126,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	strlist_free(&tags);
 	strlist_free(&build_args);
 	strlist_free(&labels);
+	strlist_free(&secrets);
 	return result;
 }
 

@@ -217,7 +217,7 @@ END
 }
 
 @test "what isn't supported is refused before anything runs" {
-  dockerfile 'RUN echo it ran' 'RUN --mount=type=secret,id=x cat /run/secrets/x'
+  dockerfile 'RUN echo it ran' 'RUN --mount=type=ssh ssh-add -l'
   run build
   [ "$status" -eq 1 ]
   [[ "$output" == *"Dockerfile:3"* && "$output" == *"not supported"* && "$output" != *"#1"* ]]
@@ -324,4 +324,25 @@ END
   [ "$status" -eq 0 ]
   [[ "$output" == *"riscv64 riscv64 on $(uname -m)"* ]]
   config rv:1 | jq -e '.architecture == "riscv64"'
+}
+
+@test "a secret is seen by its RUN and stays nowhere" {
+  local value=s3cr3t-$RANDOM$RANDOM
+  printf %s "$value" >"$BATS_TEST_TMPDIR/key"
+  dockerfile 'RUN --mount=type=secret,id=key test "$(cat /run/secrets/key | wc -c)" -gt 6 && stat -c "%a %u" /run/secrets/key' \
+    'RUN --mount=type=secret,id=key,target=/k,mode=0444,uid=1000 --mount=type=secret,id=variable,env=TOKEN stat -c "%a %u" /k && test -n "$TOKEN"' \
+    'RUN --mount=type=secret,id=absent true' 'RUN test ! -e /run/secrets && test ! -e /k && test -z "$TOKEN"'
+  VARIABLE=$value run build -t secret:1 --secret "id=key,src=$BATS_TEST_TMPDIR/key" --secret id=variable,env=VARIABLE
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [[ "$output" == *" 400 0"* && "$output" == *" 444 1000"* && "$output" != *"$value"* ]]
+  "$SAMPAN" save -o "$BATS_TEST_TMPDIR/image.tar" secret:1
+  ! grep -qr "$value" "$SAMPAN_ROOT"
+  mkdir "$BATS_TEST_TMPDIR/x"; tar -C "$BATS_TEST_TMPDIR/x" -xf "$BATS_TEST_TMPDIR/image.tar"
+  for blob in $(find "$BATS_TEST_TMPDIR/x" -type f); do ! { zcat -f "$blob" | grep -q "$value"; }; done
+  dockerfile 'RUN --mount=type=secret,id=nope,required=true true'
+  run build
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"the secret 'nope' was not given"* ]]
+  nothing_left
 }

@@ -44,11 +44,15 @@ static enum error_code code_of(int result, int system_errno)
 	}
 }
 
+/* SQLite keeps no errno of a failed sync of its log: then the thread's own, cleared before the step, tells. */
 int db_error(struct db *db, const char *what, struct error *err)
 {
+	int last = errno;
 	int result = sqlite3_extended_errcode(db->handle);
 	bool io = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_FULL || (result & 0xff) == SQLITE_CANTOPEN;
 	int number = io ? sqlite3_system_errno(db->handle) : 0;
+	if (io && !number)
+		number = last;
 	enum error_code code = code_of(result, number);
 
 	error_set(err, code, "%s: %s%s%s", what, sqlite3_errmsg(db->handle), number ? ": " : "", number ? strerror(number) : "");
@@ -63,6 +67,7 @@ int db_error(struct db *db, const char *what, struct error *err)
 
 int db_execute(struct db *db, const char *sql, struct error *err)
 {
+	errno = 0;
 	if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return db_error(db, "the store's database", err);
 	return 0;
@@ -78,6 +83,7 @@ int db_open(struct db *db, const char *path, struct error *err)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
 	pthread_mutex_init(&db->lock, NULL);
+	errno = 0;
 	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
 		db_error(db, "cannot open the store's database", err);
 		db_close(db);
@@ -134,6 +140,7 @@ static int query_prepare(struct db *db, const char *sql, struct query *ret, stru
 		return 0;
 	}
 	sqlite3_stmt *prepared;
+	errno = 0;
 	if (sqlite3_prepare_v3(db->handle, sql, -1, kept ? 0 : SQLITE_PREPARE_PERSISTENT, &prepared, NULL) != SQLITE_OK)
 		return db_error(db, "the store's database", err);
 	*ret = (struct query){ db, prepared, SIZE_MAX };
@@ -165,6 +172,7 @@ int query_begin(struct db *db, const char *sql, const struct value *values, stru
 
 int query_step(struct query *query, struct error *err)
 {
+	errno = 0;
 	int result = sqlite3_step(query->stmt);
 
 	if (result == SQLITE_ROW)

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/str.h"
 
 enum { LINES_AROUND = 2, LINES_MARKED_MAX = 12, LINE_SHOWN_MAX = 160 };
@@ -28,10 +27,11 @@ static void add_printable(struct buf *out, const char *text, size_t len)
 		buf_add_str(out, "…");
 }
 
-static void add_excerpt(struct buf *out, const struct source *source, int line, int end_line)
+void diagnose_excerpt(const struct source *source, int line, int end_line, struct buf *out)
 {
 	const char *at = source->text, *end = at + source->len;
 
+	buf_add_str(out, ruler);
 	for (int number = 1; at < end && number <= end_line + LINES_AROUND; number++) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		size_t len = (size_t)((newline ? newline : end) - at);
@@ -48,6 +48,7 @@ static void add_excerpt(struct buf *out, const struct source *source, int line, 
 		}
 		at = newline ? newline + 1 : end;
 	}
+	buf_printf(out, "\n%s", ruler);
 }
 
 int diagnose_at(const struct source *source, int line, int end_line, struct error *err)
@@ -56,9 +57,8 @@ int diagnose_at(const struct source *source, int line, int end_line, struct erro
 
 	if (!err || !err->message || strstr(err->message, ruler))
 		return -1;
-	buf_printf(&out, "%s:%d: %s\n%s", source->file_name, line, err->message, ruler);
-	add_excerpt(&out, source, line, end_line > line ? end_line : line);
-	buf_printf(&out, "\n%s", ruler);
+	buf_printf(&out, "%s:%d: %s\n", source->file_name, line, err->message);
+	diagnose_excerpt(source, line, end_line > line ? end_line : line, &out);
 	free(err->message);
 	err->message = buf_steal(&out);
 	return -1;

@@ -41,6 +41,13 @@ int dockerfile_error_at(const struct dockerfile *dockerfile, int line, int end_l
 	return diagnose_at(&source, line, end_line, err);
 }
 
+void dockerfile_excerpt(const struct dockerfile *dockerfile, int line, int end_line, struct buf *ret)
+{
+	const struct source source = { dockerfile->file_name, dockerfile->source, dockerfile->source_len };
+
+	diagnose_excerpt(&source, line, end_line, ret);
+}
+
 /* Takes the FROM. */
 static void add_stage(struct dockerfile *dockerfile, struct instruction *from)
 {

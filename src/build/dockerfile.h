@@ -167,6 +167,8 @@ int instruction_expand(const struct instruction *instruction, const struct expan
 /* Puts "FILE:LINE" and the source around lines [line, end_line] behind the message, as BuildKit shows it, once. Returns -1. For errors
  * found while planning or executing an instruction. */
 int dockerfile_error_at(const struct dockerfile *dockerfile, int line, int end_line, struct error *err);
+/* That source alone, without a final newline. Appends. */
+void dockerfile_excerpt(const struct dockerfile *dockerfile, int line, int end_line, struct buf *ret);
 
 /* An EXPOSE word, expanded: "80", "53/udp", "8000-8002/tcp" become "80/tcp", … Appends; NULL only checks. */
 int expose_parse(const char *word, struct strlist *ret, struct error *err);

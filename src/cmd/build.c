@@ -3,11 +3,12 @@
 
 #include "base/fd.h"
 #include "build/build.h"
+#include "cmd/build_check.h"
 #include "cmd/command.h"
 
 static const char *file, *platform, *target, *network, *progress, *iid_file;
 static struct strlist tags, build_args, labels, secrets;
-static bool no_cache, pull, plain_http;
+static bool no_cache, pull, plain_http, check;
 
 static const struct option_spec options[] = {
 	{ 'f', "file", OPTION_STRING, &file, "PATH", "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)" },
@@ -22,6 +23,7 @@ static const struct option_spec options[] = {
 	{ 0, "secret", OPTION_LIST, &secrets, "id=ID[,src=FILE]", "for RUN --mount=type=secret; env=NAME takes a variable" },
 	{ 0, "progress", OPTION_STRING, &progress, "TYPE", "output: auto, plain or tty" },
 	{ 0, "iidfile", OPTION_STRING, &iid_file, "PATH", "write the image's id to a file" },
+	{ 0, "check", OPTION_FLAG, &check, NULL, "only look for mistakes in the Dockerfile; build nothing" },
 	{ 0, "plain-http", OPTION_FLAG, &plain_http, NULL, "pull base images over HTTP" },
 	{ 0 },
 };
@@ -119,7 +121,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	};
 
 	(void)argc;
-	int result = build(context, &to, err);
+	int result = check ? build_check(context, argv[0], file, err) : build(context, &to, err);
 	for (size_t i = 0; i < to.names_len; i++)
 		reference_clear(&to.names[i]);
 	free(to.names);

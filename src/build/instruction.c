@@ -36,25 +36,26 @@ struct spec {
 static finish finish_copy, finish_from, finish_onbuild, finish_run, finish_shell, finish_cmd;
 static check_word check_port, check_signal, check_not_blank;
 
+/* Indexed by kind. */
 static const struct spec specs[] = {
-	{ INSTRUCTION_ADD, NULL, 0, 0, finish_copy, EXPAND_WORDS | EXPAND_HEREDOCS, NULL },
-	{ INSTRUCTION_ARG, args_names, 1, 0, NULL, EXPAND_PAIRS, NULL },
-	{ INSTRUCTION_CMD, args_json_or_line, 0, 0, finish_cmd, 0, NULL },
-	{ INSTRUCTION_COPY, NULL, 0, 0, finish_copy, EXPAND_WORDS | EXPAND_HEREDOCS, NULL },
-	{ INSTRUCTION_ENTRYPOINT, args_json_or_line, 0, 0, finish_cmd, 0, NULL },
-	{ INSTRUCTION_ENV, args_pairs, 1, 0, NULL, EXPAND_PAIRS, NULL },
-	{ INSTRUCTION_EXPOSE, args_words, 1, 0, NULL, EXPAND_SPLIT, check_port },
-	{ INSTRUCTION_FROM, args_words, 1, 3, finish_from, EXPAND_WORDS, NULL },
-	{ INSTRUCTION_HEALTHCHECK, args_health, 1, 0, NULL, 0, NULL },
-	{ INSTRUCTION_LABEL, args_pairs, 1, 0, NULL, EXPAND_PAIRS, NULL },
-	{ INSTRUCTION_MAINTAINER, args_line, 1, 1, NULL, 0, NULL },
-	{ INSTRUCTION_ONBUILD, args_line, 1, 1, finish_onbuild, 0, NULL },
-	{ INSTRUCTION_RUN, args_json_or_line, 1, 0, finish_run, 0, NULL },
-	{ INSTRUCTION_SHELL, args_json_or_line, 1, 0, finish_shell, 0, NULL },
-	{ INSTRUCTION_STOPSIGNAL, args_line, 1, 1, NULL, EXPAND_WORDS, check_signal },
-	{ INSTRUCTION_USER, args_line, 1, 1, NULL, EXPAND_WORDS, check_not_blank },
-	{ INSTRUCTION_VOLUME, args_json_or_words, 1, 0, NULL, EXPAND_WORDS, check_not_blank },
-	{ INSTRUCTION_WORKDIR, args_line, 1, 1, NULL, EXPAND_WORDS, check_not_blank },
+	[INSTRUCTION_ADD] = { INSTRUCTION_ADD, NULL, 0, 0, finish_copy, EXPAND_WORDS | EXPAND_HEREDOCS, NULL },
+	[INSTRUCTION_ARG] = { INSTRUCTION_ARG, args_names, 1, 0, NULL, EXPAND_PAIRS, NULL },
+	[INSTRUCTION_CMD] = { INSTRUCTION_CMD, args_json_or_line, 0, 0, finish_cmd, 0, NULL },
+	[INSTRUCTION_COPY] = { INSTRUCTION_COPY, NULL, 0, 0, finish_copy, EXPAND_WORDS | EXPAND_HEREDOCS, NULL },
+	[INSTRUCTION_ENTRYPOINT] = { INSTRUCTION_ENTRYPOINT, args_json_or_line, 0, 0, finish_cmd, 0, NULL },
+	[INSTRUCTION_ENV] = { INSTRUCTION_ENV, args_pairs, 1, 0, NULL, EXPAND_PAIRS, NULL },
+	[INSTRUCTION_EXPOSE] = { INSTRUCTION_EXPOSE, args_words, 1, 0, NULL, EXPAND_SPLIT, check_port },
+	[INSTRUCTION_FROM] = { INSTRUCTION_FROM, args_words, 1, 3, finish_from, EXPAND_WORDS, NULL },
+	[INSTRUCTION_HEALTHCHECK] = { INSTRUCTION_HEALTHCHECK, args_health, 1, 0, NULL, 0, NULL },
+	[INSTRUCTION_LABEL] = { INSTRUCTION_LABEL, args_pairs, 1, 0, NULL, EXPAND_PAIRS, NULL },
+	[INSTRUCTION_MAINTAINER] = { INSTRUCTION_MAINTAINER, args_line, 1, 1, NULL, 0, NULL },
+	[INSTRUCTION_ONBUILD] = { INSTRUCTION_ONBUILD, args_line, 1, 1, finish_onbuild, 0, NULL },
+	[INSTRUCTION_RUN] = { INSTRUCTION_RUN, args_json_or_line, 1, 0, finish_run, 0, NULL },
+	[INSTRUCTION_SHELL] = { INSTRUCTION_SHELL, args_json_or_line, 1, 0, finish_shell, 0, NULL },
+	[INSTRUCTION_STOPSIGNAL] = { INSTRUCTION_STOPSIGNAL, args_line, 1, 1, NULL, EXPAND_WORDS, check_signal },
+	[INSTRUCTION_USER] = { INSTRUCTION_USER, args_line, 1, 1, NULL, EXPAND_WORDS, check_not_blank },
+	[INSTRUCTION_VOLUME] = { INSTRUCTION_VOLUME, args_json_or_words, 1, 0, NULL, EXPAND_WORDS, check_not_blank },
+	[INSTRUCTION_WORKDIR] = { INSTRUCTION_WORKDIR, args_line, 1, 1, NULL, EXPAND_WORDS, check_not_blank },
 };
 
 static const char *const kind_names[] = {
@@ -356,6 +357,14 @@ int instruction_parse(struct statement *statement, char escape, struct instructi
 	return 0;
 }
 
+/* Quotes don't hold words together here, which many expect. */
+static int bad_word(const struct instruction *instruction, const char *word, struct error *err)
+{
+	if (instruction->dest && !instruction->json_form && strpbrk(word, "\"'"))
+		error_hint(err, "names with blanks need the JSON form: %s [\"a b\", \"/c\"]", instruction_kind_name(instruction->kind));
+	return -1;
+}
+
 static int expand_each_word(const struct instruction *from, const struct expand_options *options, bool split, struct instruction *to,
 			    struct error *err)
 {
@@ -367,11 +376,11 @@ static int expand_each_word(const struct instruction *from, const struct expand_
 			continue;
 		}
 		if (expand_text(from->words.items[i], options, &word, err) < 0)
-			return -1;
+			return bad_word(from, from->words.items[i], err);
 		strlist_take(&to->words, word);
 	}
 	if (from->dest && expand_text(from->dest, options, &to->dest, err) < 0)
-		return -1;
+		return bad_word(from, from->dest, err);
 	for (size_t i = 0; i < to->words.len; i++)
 		if (instruction_check_word(from->kind, to->words.items[i], err) < 0)
 			return -1;

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Clients that mean no good: hostile.py HOST:PORT PID. Each function is one kind; after each, the registry must answer an honest one.
+Requests are written byte by byte, because no HTTP library would send them."""
+import os
+import socket
+import sys
+import threading
+import time
+
+HOST, PORT = sys.argv[1].rsplit(":", 1)
+PID = int(sys.argv[2])
+
+
+def connect(timeout=10):
+    return socket.create_connection((HOST, int(PORT)), timeout)
+
+
+def read_all(client):
+    data = b""
+    try:
+        while piece := client.recv(65536):
+            data += piece
+    except (ConnectionResetError, TimeoutError, socket.timeout):
+        pass
+    return data
+
+
+def send(raw, timeout=3):
+    """All that comes back, until the registry closes or is silent."""
+    with connect(timeout) as client:
+        try:
+            client.sendall(raw)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return read_all(client)
+
+
+def status(data):
+    return int(data.split(b" ", 2)[1]) if data.startswith(b"HTTP/1.1 ") else 0
+
+
+def honest():
+    started = time.time()
+    data = send(b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 5)
+    assert status(data) == 200, data
+    return time.time() - started
+
+
+def memory():
+    with open(f"/proc/{PID}/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+def smuggling():
+    """Whatever is in doubt is answered with 4xx or by closing, and what follows is never taken for a second request."""
+    post = b"POST /v2/smuggle/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
+    inner = b"GET /v2/_catalog HTTP/1.1\r\nHost: x\r\n\r\n"
+    for name, raw in {
+        "both lengths": post + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
+        "both lengths, turned": post + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inner,
+        "two lengths": post + b"Content-Length: 0\r\nContent-Length: 44\r\n\r\n" + inner,
+        "two equal lengths": post + b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n" + inner,
+        "a list of lengths": post + b"Content-Length: 0, 44\r\n\r\n" + inner,
+        "a negative length": post + b"Content-Length: -1\r\n\r\n" + inner,
+        "a signed length": post + b"Content-Length: +0\r\n\r\n" + inner,
+        "a huge length": post + b"Content-Length: 99999999999999999999999\r\n\r\n" + inner,
+        "a hexadecimal length": post + b"Content-Length: 0x0\r\n\r\n" + inner,
+        "another coding": post + b"Transfer-Encoding: gzip\r\n\r\n" + inner,
+        "a list of codings": post + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + inner,
+        "two codings": post + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + inner,
+        "coding in 1.0": post.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
+        "a bad chunk size": post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" + inner,
+        "a negative chunk": post + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + inner,
+        "a huge chunk": post + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n\r\n" + inner,
+        "a blank before the colon": post + b"Content-Length : 0\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + inner,
+    }.items():
+        data = send(raw, 2)
+        answers = [int(answer[:3]) for answer in data.split(b"HTTP/1.1 ")[1:]]
+        assert all(400 <= answer < 500 for answer in answers), (name, data)
+        assert b"repositories" not in data, (name, data)
+    assert send(b"GET /v2/ HTTP/1.1\r\n\r\n", 2).count(b"200 OK") == 0, "no Host"
+
+
+def floods():
+    get = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n"
+    for name, raw in {
+        "a long header": get + b"A: " + b"x" * 1000000 + b"\r\n\r\n",
+        "many headers": get + b"A: b\r\n" * 100000 + b"\r\n",
+        "a long target": b"GET /v2/" + b"a" * 1000000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "a long method": b"G" * 1000000 + b" /v2/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "many parameters": b"GET /v2/_catalog?" + b"a&" * 3000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "no request": os.urandom(100000),
+        "TLS": bytes.fromhex("160301020001000100") + os.urandom(500),
+        "a NUL": b"GET /v2/\0/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "line ends in a value": b"GET /v2/_catalog?n=1&last=%0d%0aX-Evil:%201 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    }.items():
+        data = send(raw, 2)
+        assert status(data) < 500 and b"\nX-Evil" not in data, (name, data[:300])
+
+
+def pipelined():
+    data = send(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n" * 50, 2)
+    assert data.count(b"200 OK") == 50, data.count(b"200 OK")
+
+
+def slow():
+    """200 that send a byte now and then must not slow the others."""
+    clients = [connect() for _ in range(200)]
+    ended = threading.Event()
+
+    def drip():
+        while not ended.wait(0.5):
+            for client in clients:
+                try:
+                    client.send(b"G")
+                except OSError:
+                    pass
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    worst = max(honest() for _ in range(20))
+    ended.set()
+    thread.join()
+    for client in clients:
+        client.close()
+    assert worst < 2, worst
+
+
+def idle():
+    """A thousand that say nothing: the registry answers, and its memory stays bounded; afterwards it is small again."""
+    before = memory()
+    clients = [connect() for _ in range(1000)]
+    for client in clients[:500]:
+        client.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(1)
+    worst, during = max(honest() for _ in range(10)), memory()
+    for client in clients:
+        client.close()
+    time.sleep(1)
+    honest()
+    print(f"1000 idle connections: {before} kB before, {during} kB during, {memory()} kB after; slowest answer {worst * 1000:.0f} ms")
+    assert worst < 2 and during < 64 * 1024, (worst, during)
+
+
+def abandoned():
+    """Uploads that are begun and dropped, many at once, leave neither descriptors nor memory."""
+    before = len(os.listdir(f"/proc/{PID}/fd"))
+    for _ in range(50):
+        with connect() as client:
+            client.sendall(b"POST /v2/gone/blobs/uploads/?digest=sha256:" + b"0" * 64 + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc")
+    time.sleep(2)
+    honest()
+    after = len(os.listdir(f"/proc/{PID}/fd"))
+    assert after <= before + 4, (before, after)
+
+
+for attack in (smuggling, floods, pipelined, slow, idle, abandoned):
+    attack()
+    honest()
+    print("ok", attack.__name__)

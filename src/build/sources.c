@@ -28,6 +28,18 @@ static int pull(struct build *build, const char *name, const struct platform *pl
 	return pulled;
 }
 
+/* An image that is here, but for another platform, is a more likely mistake than one that isn't there at all. */
+static int hint_platform(struct build *build, const char *name, const struct platform *platform, struct error *err)
+{
+	struct image image _cleanup_(image_clear) = { 0 };
+	char here[PLATFORM_TEXT_SIZE], wanted[PLATFORM_TEXT_SIZE];
+
+	if (!platform || !err || store_image_find(build->store, name, NULL, &image, NULL) < 0)
+		return -1;
+	free(steal(err->hint));
+	return error_hint(err, "the store has %s for %s, but not for %s", name, platform_print(&image.config.platform, here), platform_print(platform, wanted));
+}
+
 int build_image_find(struct build *build, const char *name, const struct platform *platform, struct image *ret, struct error *err)
 {
 	struct error why _cleanup_(error_clear) = { 0 };
@@ -41,7 +53,7 @@ int build_image_find(struct build *build, const char *name, const struct platfor
 		}
 	}
 	if (pull(build, name, platform, err) < 0)
-		return -1;
+		return hint_platform(build, name, platform, err);
 	return store_image_find(build->store, name, platform, ret, err);
 }
 

@@ -14,6 +14,12 @@ static void put_file(int dir, const char *name, const char *text, mode_t mode)
 		printf("# cannot make %s\n", name);
 }
 
+static void made(int result, const char *what)
+{
+	if (result < 0)
+		printf("# cannot make %s\n", what);
+}
+
 static void put_time(int dir, const char *name, time_t seconds, long nanoseconds)
 {
 	struct timespec times[2] = { { .tv_sec = seconds, .tv_nsec = nanoseconds }, { .tv_sec = seconds, .tv_nsec = nanoseconds } };
@@ -44,7 +50,7 @@ static void put_long_path(int root)
 		dir = next;
 	}
 	put_file(dir, name, "far down", 0644);
-	linkat(dir, name, root, "near", 0);
+	made(linkat(dir, name, root, "near", 0), "near");
 }
 
 static long ids; /* that this user may use */
@@ -57,10 +63,10 @@ static void make_tree(int dir)
 	put_file(dir, "d/one", "1", 0644);
 	put_file(dir, "d/suid", "2", 04711);
 	put_file(dir, "d/none", "", ids ? 0 : 0400);
-	linkat(dir, "d/one", dir, "a-link", 0);
-	linkat(dir, "d/one", dir, "z-link", 0);
-	symlinkat("../outside", dir, "sym");
-	linkat(dir, "sym", dir, "sym2", 0);
+	made(linkat(dir, "d/one", dir, "a-link", 0), "a-link");
+	made(linkat(dir, "d/one", dir, "z-link", 0), "z-link");
+	made(symlinkat("../outside", dir, "sym"), "sym");
+	made(linkat(dir, "sym", dir, "sym2", 0), "sym2");
 	mkfifoat(dir, "fifo", 0622);
 	for (size_t i = 0; i < array_len(names); i++)
 		put_file(dir, names[i], names[i], 0644);
@@ -78,7 +84,7 @@ static void make_tree(int dir)
 	if (ids > 1000) {
 		static const struct vfs_cap_data cap = { .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, .data[0].permitted = 1 << 13 };
 		put_file(dir, "owned", "x", 0644);
-		fchownat(dir, "owned", ids > 4000000 ? 4000000 : 1000, 100, 0);
+		made(fchownat(dir, "owned", ids > 4000000 ? 4000000 : 1000, 100, 0), "owned");
 		put_file(dir, "cap", "x", 0755);
 		_cleanup_(fd_close) int cap_fd = openat(dir, "cap", O_RDONLY | O_CLOEXEC);
 		fsetxattr(cap_fd, "security.capability", &cap, sizeof cap, 0);

@@ -322,6 +322,22 @@ static void test_deep(void)
 	buf_free(&path);
 }
 
+/* The thread that reads ahead ends when the unpacker gives up, and its own failure arrives. */
+static void test_ahead(void)
+{
+	_cleanup_(freep) char *data = xcalloc(1, 4 << 20);
+	struct error err = { 0 };
+	struct buf tar = { 0 };
+
+	tar_put(&tar, (struct tar_fields){ .type = '0', .path = "../up", .data = data, .len = 4 << 20 });
+	fails(extract_buf(&tar, NULL, NULL, &err), &err, ERROR_INVALID, "leads out", "the first of many bytes is refused");
+	for (int i = 0; i < 3; i++)
+		tar_put(&tar, (struct tar_fields){ .type = '0', .path = "a", .data = data, .len = 4 << 20, .mode = 0644, .uid = getuid(), .gid = getgid() });
+	tar.len -= 100;
+	fails(extract_bytes(tar.data, tar.len, NULL, NULL, &err), &err, ERROR_INVALID, "breaks off", "the last of many bytes are missing");
+	buf_free(&tar);
+}
+
 static void test_tail(void)
 {
 	struct error err = { 0 };
@@ -387,6 +403,7 @@ int main(void)
 	test_parser_differences();
 	test_xattrs();
 	test_deep();
+	test_ahead();
 	test_tail();
 	test_owners(ids);
 	return done();

@@ -18,6 +18,8 @@ static int copy_key(struct build_step *step, struct cache_key *key, struct error
 	cache_key_add(key, "chown", it->flags.chown);
 	cache_key_add(key, "chmod", it->flags.chmod);
 	cache_key_add(key, "add", it->kind == INSTRUCTION_ADD && (!it->flags.has_unpack || it->flags.unpack) ? "unpack" : "");
+	if (it->flags.parents)
+		cache_key_add_list(key, "parents", &it->words);
 	cache_key_add_list(key, "exclude", &it->flags.exclude);
 	for (size_t i = 0; i < it->heredocs_len; i++) {
 		cache_key_add(key, "heredoc", it->heredocs[i].name);
@@ -26,6 +28,34 @@ static int copy_key(struct build_step *step, struct cache_key *key, struct error
 	if (it->flags.exclude.len && ignore_from_list(&it->flags.exclude, &exclude, err) < 0)
 		return -1;
 	return it->words.len ? build_key_files(step, key, it->flags.from, &it->words, exclude, err) : 0;
+}
+
+/* --parents: how many of a source's folders aren't carried over: those before the pivot, /./ */
+static size_t pivot_depth(const char *source)
+{
+	const char *pivot = strstr(source, "/./");
+	size_t depth = 0;
+
+	if (!pivot)
+		return 0;
+	_cleanup_(freep) char *before = xprintf("/%.*s", (int)(pivot - source), source), *clean = path_clean(before);
+	for (const char *c = clean; *c; c++)
+		depth += *c == '/' && c[1];
+	return depth;
+}
+
+/* --parents: a path goes beneath the destination with its folders, those behind the pivot. */
+static int copy_with_parents(const struct tree *tree, const char *path, size_t depth, const struct copy_options *options, struct error *err)
+{
+	const char *rest = path;
+	struct copy_options one = *options;
+
+	for (; depth && *rest; depth--)
+		rest = strchrnul(rest, '/') + (strchr(rest, '/') != NULL);
+	_cleanup_(freep) char *dest = path_join(options->dest, rest);
+	one.dest = dest;
+	one.many = false;
+	return copy_path(tree, path, &one, err);
 }
 
 static int copy_sources(struct build_step *step, struct copy_options *options, struct error *err)
@@ -42,7 +72,8 @@ static int copy_sources(struct build_step *step, struct copy_options *options, s
 			return -1;
 		options->many = paths.len > 1 || it->words.len + it->heredocs_len > 1;
 		for (size_t j = 0; j < paths.len; j++)
-			if (copy_path(&tree, paths.items[j], options, err) < 0)
+			if ((it->flags.parents ? copy_with_parents(&tree, paths.items[j], pivot_depth(it->words.items[i]), options, err) :
+						 copy_path(&tree, paths.items[j], options, err)) < 0)
 				return -1;
 	}
 	options->many = it->words.len + it->heredocs_len > 1;

@@ -93,8 +93,6 @@ static int check_files(const struct instruction *instruction, struct error *err)
 	if (flags->checksum || flags->keep_git_dir)
 		return error_set(err, ERROR_UNSUPPORTED, "%s is for an ADD of an address, which is not supported yet",
 				 flags->checksum ? "--checksum" : "--keep-git-dir");
-	if (flags->parents)
-		return error_set(err, ERROR_UNSUPPORTED, "COPY --parents is not supported yet");
 	const char *dest = instruction->dest;
 	if (instruction->words.len + instruction->heredocs_len > 1 && !strchr(dest, '$') && !str_ends(dest, "/") && !str_equal(dest, ".") &&
 	    !str_ends(dest, "/.")) {

@@ -346,3 +346,10 @@ END
   [[ "$output" == *"the secret 'nope' was not given"* ]]
   nothing_left
 }
+
+@test "COPY --parents keeps the folders, those behind the pivot" {
+  mkdir -p "$C/a/b/c" "$C/a/x"; echo 1 >"$C/a/b/c/f.txt"; echo 2 >"$C/a/x/g.txt"; echo 3 >"$C/a/x/h"
+  dockerfile 'COPY --parents a/b/c/f.txt a/x /all/' 'COPY --parents a/./b/c/f.txt /pivot/' 'COPY --parents ./a/./**/*.txt /stars/' \
+    'RUN cat /all/a/b/c/f.txt /all/a/x/h /pivot/b/c/f.txt /stars/b/c/f.txt /stars/x/g.txt && test ! -e /stars/x/h'
+  build
+}

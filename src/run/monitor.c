@@ -67,6 +67,22 @@ static void conmon_arguments(const struct container *container, const char *runt
 		strlist_add(argv, "-i");
 }
 
+/* One line; conmon keeps the pipe open as long as it lives. */
+static int read_line(int from, struct buf *ret, struct error *err)
+{
+	char c;
+
+	for (;;) {
+		ssize_t n = read(from, &c, 1);
+		if (n < 0 && errno != EINTR)
+			return error_errno(err, errno, "cannot read what conmon says");
+		if (n == 0 || (n > 0 && c == '\n') || ret->len > 65536)
+			return 0;
+		if (n > 0)
+			buf_add_char(ret, c);
+	}
+}
+
 /* What conmon says when the container is made: {"data": PID}, or a negative number and a message. */
 static int read_sync(const struct container *container, int from, struct error *err)
 {
@@ -74,7 +90,7 @@ static int read_sync(const struct container *container, int from, struct error *
 	const char *message = NULL;
 	int64_t pid = 0;
 
-	if (fd_read_all(from, 1 << 16, &text, "conmon", err) < 0)
+	if (read_line(from, &text, err) < 0)
 		return -1;
 	json_t *object _cleanup_(json_release) = text.len ? json_parse(text.data, text.len, "conmon's report", err) : NULL;
 	if (object && json_get_int(object, "data", &pid, err) >= 0 && pid > 0)

@@ -66,6 +66,7 @@ bool request_repository(struct request *request)
 struct framing {
 	int lengths, codings;
 	const char *length, *coding;
+	bool blank; /* in a name: another reader may take "Content-Length :" for a length */
 };
 
 static enum MHD_Result framing_count(void *data, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -73,6 +74,7 @@ static enum MHD_Result framing_count(void *data, enum MHD_ValueKind kind, const 
 	struct framing *framing = data;
 
 	(void)kind;
+	framing->blank |= strpbrk(name, " \t") != NULL;
 	if (!strcasecmp(name, "Content-Length")) {
 		framing->lengths++;
 		framing->length = value;
@@ -91,7 +93,9 @@ static bool framing_check(struct request *request, const char *version)
 	const char *wrong = NULL;
 
 	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, framing_count, &framing);
-	if (framing.lengths + framing.codings > 1)
+	if (framing.blank)
+		wrong = "the name of a header has a blank";
+	else if (framing.lengths + framing.codings > 1)
 		wrong = "the request has more than one Content-Length or Transfer-Encoding";
 	else if (framing.coding && strcasecmp(framing.coding, "chunked") != 0)
 		wrong = "the request has a Transfer-Encoding other than chunked";

@@ -21,7 +21,7 @@
 
 enum {
 	CONNECTIONS_MAX = 1024,
-	CONNECTION_MEMORY = 128 << 10, /* headers (a quarter at most is used) and the buffer of bodies; touched only as far as it is needed */
+	CONNECTION_MEMORY = 64 << 10, /* headers and the buffer of bodies: less makes uploads slower; a connection kept alive holds all of it */
 	THREAD_STACK = 1 << 20,	       /* address space; jansson recurses up to 2048 levels */
 	SILENCE_SECONDS = 60,
 	HEADERS_SECONDS = 60,

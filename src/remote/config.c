@@ -5,6 +5,7 @@
  * key, and what is left must be the registry, or the registry and leading components of the repository. */
 #include "remote/config.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <nettle/base64.h>
@@ -69,15 +70,36 @@ void settings_clear(struct settings *settings)
 	strlist_free(&settings->token_hosts);
 }
 
+/* "10.0.0.0/8", as docker's daemon.json has it. */
+static bool network_covers(const char *network, const char *registry)
+{
+	_cleanup_(freep) char *base = xstrndup(network, strcspn(network, "/")), *host = xstrndup(registry, strcspn(registry, ":"));
+	struct in_addr from, at;
+	int64_t bits;
+
+	if (!strchr(network, '/') || str_to_int(strchr(network, '/') + 1, 0, 32, &bits, NULL) < 0)
+		return false;
+	if (inet_pton(AF_INET, base, &from) != 1 || inet_pton(AF_INET, host, &at) != 1)
+		return false;
+	uint32_t mask = bits ? UINT32_MAX << (32 - bits) : 0;
+	return (ntohl(from.s_addr) & mask) == (ntohl(at.s_addr) & mask);
+}
+
+static bool entry_covers(const char *entry, const char *registry)
+{
+	size_t len = strlen(entry);
+	bool has_port = entry[0] == '[' ? strstr(entry, "]:") != NULL : strchr(entry, ':') != NULL;
+
+	if (!strncasecmp(entry, registry, len) && (!registry[len] || (!has_port && registry[len] == ':')))
+		return true;
+	return network_covers(entry, registry);
+}
+
 bool settings_is_insecure(const struct settings *settings, const char *registry)
 {
-	for (size_t i = 0; i < settings->insecure_registries.len; i++) {
-		const char *entry = settings->insecure_registries.items[i];
-		size_t len = strlen(entry);
-		bool has_port = entry[0] == '[' ? strstr(entry, "]:") != NULL : strchr(entry, ':') != NULL;
-		if (!strncasecmp(entry, registry, len) && (!registry[len] || (!has_port && registry[len] == ':')))
+	for (size_t i = 0; i < settings->insecure_registries.len; i++)
+		if (entry_covers(settings->insecure_registries.items[i], registry))
 			return true;
-	}
 	return false;
 }
 

@@ -8,7 +8,7 @@
 
 /* sampan.json, of $XDG_CONFIG_HOME/sampan (~/.config/sampan) and /etc/sampan; lists of both are joined. */
 struct settings {
-	struct strlist insecure_registries; /* "insecure-registries": host or host:port, spoken to in plain HTTP */
+	struct strlist insecure_registries; /* "insecure-registries": host, host:port or 10.0.0.0/8, spoken to in plain HTTP */
 	struct strlist token_hosts;	    /* "token-hosts": hosts that may get credentials as a foreign realm */
 };
 /* A missing file is fine, a broken one is an error that names it. */

@@ -273,6 +273,25 @@ int cargo_load_registry(struct store *store, const struct reference *reference, 
 	return cargo_load(&source, store, &own, options->progress, ret, ret_fetched, err);
 }
 
+/* An image that is for one platform alone must be the one that was asked for; without a question it is what it is. */
+static int check_platform(struct store *store, const struct cargo *cargo, const struct platform *wish, struct error *err)
+{
+	const struct manifest *manifest = &cargo_top(cargo)->manifest;
+	struct image_config config _cleanup_(config_clear) = { 0 };
+	struct buf text _cleanup_(buf_free) = { 0 };
+	char wanted[PLATFORM_TEXT_SIZE], is[PLATFORM_TEXT_SIZE];
+
+	if (!wish || manifest->is_index || media_type_class(media_type_parse(manifest->config.media_type)) != MEDIA_CLASS_CONFIG)
+		return 0;
+	if (store_blob_read(store, &manifest->config.digest, CONFIG_SIZE_MAX, &text, err) < 0 ||
+	    config_parse(text.data ? text.data : "", text.len, &config, err) < 0)
+		return -1;
+	if (platform_match(wish, &config.platform) > 0)
+		return 0;
+	error_set(err, ERROR_NOT_FOUND, "the image is for %s alone, not for %s", platform_print(&config.platform, is), platform_print(wish, wanted));
+	return error_hint(err, "leave out --platform to take it as it is, or build it for %s with 'sampan build'", wanted);
+}
+
 static int pull(struct store *store, const struct reference *reference, const struct cargo_wish *wish, const struct remote_options *options,
 		struct pull_result *ret, struct error *err)
 {
@@ -281,7 +300,8 @@ static int pull(struct store *store, const struct reference *reference, const st
 	struct digest before;
 	bool fetched;
 
-	if (cargo_load_registry(store, reference, wish, options, &cargo, &fetched, err) < 0 || interrupt_check(err) < 0)
+	if (cargo_load_registry(store, reference, wish, options, &cargo, &fetched, err) < 0 || interrupt_check(err) < 0 ||
+	    check_platform(store, &cargo, wish->platform, err) < 0)
 		return -1;
 	const struct digest *digest = &cargo_top(&cargo)->digest;
 	bool same = reference->tag ? store_tag_get(store, reference->registry, reference->repository, reference->tag, &before, NULL) == 0 &&

@@ -141,6 +141,9 @@ nothing_visible() {
   [[ "$output" == *"no manifest for linux/riscv64; it has linux/s390x, linux/arm/v7"* ]]
   run "$SAMPAN" pull --platform linux/arm "$FAULTY/platforms/image:1"
   [ "$status" -eq 0 ]
+  run "$SAMPAN" pull --platform linux/riscv64 "$FAULTY/good/image:1"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"the image is for linux/amd64 alone, not for linux/riscv64"* ]]
 }
 
 @test "what the registry says is shown, safe for a terminal" {

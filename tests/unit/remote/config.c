@@ -78,7 +78,7 @@ static void settings(const char *folder)
 	works(dir_make(AT_FDCWD, folder, 0700, &err), &err, folder);
 	_cleanup_(freep) char *own = xprintf("%s/sampan", folder);
 	works(dir_make(AT_FDCWD, own, 0700, &err), &err, own);
-	put_file(path, "{\"insecure-registries\": [\"10.0.0.5:6000\", \"board\", \"[::2]\"]}");
+	put_file(path, "{\"insecure-registries\": [\"10.0.0.5:6000\", \"board\", \"[::2]\", \"192.168.4.0/22\"]}");
 	works(settings_load(&settings, &err), &err, "sampan.json");
 	ok(settings_is_insecure(&settings, "10.0.0.5:6000"), "host and port");
 	ok(!settings_is_insecure(&settings, "10.0.0.5:60001"), "another port");
@@ -86,6 +86,9 @@ static void settings(const char *folder)
 	ok(settings_is_insecure(&settings, "board:1234"), "a host covers its ports");
 	ok(!settings_is_insecure(&settings, "boarding:1234"), "and nothing longer");
 	ok(settings_is_insecure(&settings, "[::2]:5000"), "an IPv6 host");
+	ok(settings_is_insecure(&settings, "192.168.7.255:5000"), "an address of a network");
+	ok(!settings_is_insecure(&settings, "192.168.8.0:5000"), "one behind its end");
+	ok(!settings_is_insecure(&settings, "192.168.4.0.evil.org"), "no address");
 	settings_clear(&settings);
 	settings = (struct settings){ 0 };
 	put_file(path, "{\"insecure-registries\": \"all\"}");

@@ -108,6 +108,66 @@ setup() {
   [ "$status" -eq 0 ]
 }
 
+@test "rmi of one name of an index keeps what the index needs, and the index takes its images along" {
+  make_image h.test/a:riscv linux/riscv64 one && make_image h.test/a:arm linux/arm64 two
+  "$SAMPAN" copy --platform linux/riscv64 store:h.test/a:riscv "oci:$T/layout:riscv"
+  "$SAMPAN" copy --platform linux/arm64 store:h.test/a:arm "oci:$T/layout:arm"
+  python3 - "$T/layout" <<'END'
+import hashlib, json, sys
+top = sys.argv[1]
+index = json.load(open(top + "/index.json"))
+for item in index["manifests"]:
+    arch = {"riscv": "riscv64", "arm": "arm64"}[item["annotations"]["org.opencontainers.image.ref.name"]]
+    item["platform"] = {"os": "linux", "architecture": arch}
+    del item["annotations"]
+text = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": index["manifests"]}).encode()
+name = hashlib.sha256(text).hexdigest()
+open(top + "/blobs/sha256/" + name, "wb").write(text)
+index["manifests"] = [{"mediaType": "application/vnd.oci.image.index.v1+json", "digest": "sha256:" + name, "size": len(text),
+                       "annotations": {"org.opencontainers.image.ref.name": "multi"}}]
+json.dump(index, open(top + "/index.json", "w"))
+END
+  "$SAMPAN" copy --all-platforms "oci:$T/layout:multi" store:h.test/b:multi
+  digest=$("$SAMPAN" inspect --platform linux/riscv64 h.test/b:multi | jq -r '.[0].Digest')
+  "$SAMPAN" tag "h.test/b@$digest" h.test/b:one
+  run "$SAMPAN" rmi h.test/b:one
+  [ "$output" = "Untagged: h.test/b:one" ]
+  "$SAMPAN" history --platform linux/riscv64 h.test/b:multi
+  "$SAMPAN" rmi h.test/a:riscv h.test/a:arm
+  run "$SAMPAN" rmi h.test/b:multi
+  [[ "${lines[0]}" == "Untagged: h.test/b:multi" && "${lines[1]}" == "Deleted: sha256:"* ]]
+  [ "$("$SAMPAN" images -aq | wc -l)" -eq 0 ]
+  "$SAMPAN" gc --grace 0
+  [ "$("$SAMPAN" df --format json | jq .blobs.count)" -eq 0 ]
+}
+
+@test "rmi doesn't take an image from under a container" {
+  [ "$(id -u)" -eq 0 ] && command -v crun conmon >/dev/null || skip "needs root, crun and conmon"
+  busybox_tar "$T/busybox.tar"
+  "$SAMPAN" import "$T/busybox.tar" busybox:1
+  "$SAMPAN" run -d --network none --name rmi-test busybox:1 sleep 100 3>&-
+  run "$SAMPAN" rmi -f busybox:1
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"used by the container rmi-test, which is running"* && "$output" == *"sampan stop rmi-test"* ]]
+  "$SAMPAN" kill rmi-test
+  for n in $(seq 50); do [ -n "$("$SAMPAN" ps -q)" ] || break; sleep 0.1; done
+  run "$SAMPAN" rmi busybox:1
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"used by the container rmi-test"* && "$output" == *"-f"* ]]
+  "$SAMPAN" rmi -f busybox:1
+  "$SAMPAN" gc --grace 0
+  "$SAMPAN" rm rmi-test
+}
+
+@test "inspect shows an image as docker does" {
+  make_image redis:7
+  "$SAMPAN" tag redis:7 other:1
+  "$SAMPAN" inspect redis:7 | jq -e --arg id "$("$SAMPAN" images -q --no-trunc redis)" \
+    '.[0] | .Id == $id and .RepoTags == ["other:1", "redis:7"] and (.RepoDigests | length == 2) and .Architecture == "riscv64" and .Os == "linux" and .RootFS.Type == "layers" and (.RootFS.Layers | length == 1)'
+  run "$SAMPAN" inspect nothing
+  [ "$status" -eq 1 ]
+}
+
 @test "history tells the steps, the newest first" {
   make_image redis:7
   run "$SAMPAN" history redis:7

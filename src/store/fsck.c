@@ -67,6 +67,16 @@ static int file_state(struct store *store, const struct digest *digest, int64_t 
 	return 0;
 }
 
+int blob_file_check(struct store *store, const struct digest *digest, int64_t size, bool *ret_good, struct error *err)
+{
+	enum state state;
+
+	if (file_state(store, digest, size, &state, err) < 0)
+		return -1;
+	*ret_good = state == STATE_GOOD;
+	return 0;
+}
+
 /* Under the write lock nobody adopts or takes a blob. 1: it was damaged or missing, and is absent now. */
 static int blob_condemn(struct fsck *fsck, const struct digest *digest, struct error *err)
 {

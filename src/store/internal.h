@@ -67,6 +67,9 @@ int blob_adopt(struct store *store, struct db *db, const char *name, const struc
 /* Writes bytes to a new temporary file in uploads/, synced. `ret_name` gets its name there. */
 int blob_write_temporary(struct store *store, const void *bytes, size_t len, char ret_name[48], struct error *err);
 
+/* Reads the whole file (fsck.c): are these the bytes that the digest means? */
+int blob_file_check(struct store *store, const struct digest *digest, int64_t size, bool *ret_good, struct error *err);
+
 /* ---- uploads (upload.c) ---- */
 void uploads_sweep(struct store *store); /* those that nobody came back to for a week */
 /* Those not written to for `age` seconds; adds to the counts. */
@@ -84,7 +87,21 @@ int link_add(struct db *db, int64_t repository, int64_t blob, enum link_kind kin
 /* Marks a manifest and all that it reaches in the repository as in use now, so that a gc that is under way spares it. */
 int tree_touch(struct db *db, int64_t repository, int64_t manifest, struct error *err);
 int tree_touch_all(struct db *db, int64_t manifest, struct error *err); /* in every repository */
-int tag_write(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
+int tag_write(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
+
+/* Stores what lay in the store already, without asking for links: for rebuild. */
+int manifest_put_trusted(struct store *store, const char *registry, const char *repository, const struct buf *text,
+			 const struct strlist *tags, const struct digest *digest, struct error *err);
+
+/* ---- the journal of tags (journal.c) ---- */
+#define JOURNAL "tags.journal"
+#define JOURNAL_OLD "tags.journal.old" /* while it is there, a rebuild is under way or was interrupted */
+/* Inside a write transaction. `tag` may be NULL. */
+int journal_add(struct store *store, struct db *db, const char *operation, int64_t repository, const char *tag, int64_t manifest,
+		struct error *err);
+/* As store_open, but alone: ERROR_BUSY while another process has the store open. The caller makes the database anew. */
+int store_open_alone(const char *root, int (*prepare)(struct store *store, void *data, struct error *err), void *data, struct store **ret,
+		     struct error *err);
 
 /* ---- unpacked layers (layers.c), for layer_*.c and snapshot.c ----
  * A layer is layers/<n>, and is recorded under its chain id when it is complete. Byte n of the file locks/held, locked shared,

@@ -186,6 +186,7 @@ struct put {
 	int64_t repository, id; /* id: of the manifest's blob */
 	const char *label;	/* of the repository, for errors */
 	bool local, partial;	/* local: not what this store publishes */
+	bool trusted;		/* by rebuild: needs no links beforehand */
 	const struct manifest *manifest;
 };
 
@@ -229,7 +230,7 @@ static int put_check(struct put *put, const struct descriptor *child, bool is_ma
 	bool here = found && row.size >= 0;
 	if (here && is_manifest && query_number(put->db, "SELECT 1 FROM manifest WHERE blob = ?", VALUES(INT(row.id)), &kind, err) <= 0)
 		here = false;
-	if (here && !put->local) {
+	if (here && !put->local && !put->trusted) {
 		found = query_number(put->db, "SELECT kind FROM link WHERE repository = ? AND blob = ?", VALUES(INT(put->repository), INT(row.id)),
 				     &kind, err);
 		if (found < 0)
@@ -339,7 +340,7 @@ static int put_bytes(struct put *put, const void *bytes, size_t len, const struc
 static int put_tags(struct put *put, const struct strlist *tags, struct error *err)
 {
 	for (size_t i = 0; tags && i < tags->len; i++)
-		if (tag_write(put->db, put->repository, tags->items[i], put->id, err) < 0)
+		if (tag_write(put->store, put->db, put->repository, tags->items[i], put->id, err) < 0)
 			return -1;
 	return 0;
 }
@@ -358,11 +359,13 @@ static int put_commit(struct put *put, const char *registry, const char *reposit
 	    put_bytes(put, bytes, len, digest, temporary, err) < 0 || put_row(put, &summary, err) < 0 || put_children(put, err) < 0 ||
 	    put_links(put, err) < 0 || put_tags(put, tags, err) < 0)
 		return -1;
+	if (!put->local && (!tags || !tags->len) && journal_add(put->store, put->db, "keep", put->repository, NULL, put->id, err) < 0)
+		return -1;
 	return write_commit(&write, err);
 }
 
-int store_manifest_put_as(struct store *store, const char *registry, const char *repository, const void *bytes, size_t len,
-			  const char *media_type, bool partial, const struct strlist *tags, const struct digest *digest, struct error *err)
+static int manifest_put(struct store *store, struct put *put, const char *registry, const char *repository, const void *bytes, size_t len,
+			const char *media_type, const struct strlist *tags, const struct digest *digest, struct error *err)
 {
 	struct manifest manifest _cleanup_(manifest_clear) = { 0 };
 	_cleanup_(freep) char *label = repository_label(registry, repository);
@@ -376,14 +379,33 @@ int store_manifest_put_as(struct store *store, const char *registry, const char 
 		return error_set(err, ERROR_CORRUPT, "the manifest's bytes do not match its digest %s", digest_print(digest, wanted));
 	if (manifest_parse(bytes, len, media_type, &manifest, err) < 0)
 		return -1;
-	struct put put = { .store = store, .label = label, .local = *registry, .partial = partial, .manifest = &manifest };
+	put->store = store;
+	put->label = label;
+	put->local = *registry;
+	put->manifest = &manifest;
 	if (!store_blob_has(store, digest) && blob_write_temporary(store, bytes, len, temporary, err) < 0)
 		return -1;
-	if (put_commit(&put, registry, repository, bytes, len, digest, temporary, tags, err) < 0) {
+	if (put_commit(put, registry, repository, bytes, len, digest, temporary, tags, err) < 0) {
 		uploads_drop(store, temporary);
 		return -1;
 	}
 	return 0;
+}
+
+int store_manifest_put_as(struct store *store, const char *registry, const char *repository, const void *bytes, size_t len,
+			  const char *media_type, bool partial, const struct strlist *tags, const struct digest *digest, struct error *err)
+{
+	struct put put = { .partial = partial };
+
+	return manifest_put(store, &put, registry, repository, bytes, len, media_type, tags, digest, err);
+}
+
+int manifest_put_trusted(struct store *store, const char *registry, const char *repository, const struct buf *text,
+			 const struct strlist *tags, const struct digest *digest, struct error *err)
+{
+	struct put put = { .partial = true, .trusted = true };
+
+	return manifest_put(store, &put, registry, repository, text->data, text->len, NULL, tags, digest, err);
 }
 
 int store_manifest_put(struct store *store, const char *registry, const char *repository, const void *bytes, size_t len,
@@ -453,7 +475,8 @@ int store_manifest_delete(struct store *store, const char *registry, const char 
 		return manifest_missing(registry, repository, digest, err);
 	const struct value *values = VALUES(INT(link.repository), INT(link.blob));
 	if (query_run(write.db, "DELETE FROM tag WHERE repository = ? AND manifest = ?", values, err) < 0 ||
-	    query_run(write.db, "DELETE FROM link WHERE repository = ? AND blob = ?", values, err) < 0)
+	    query_run(write.db, "DELETE FROM link WHERE repository = ? AND blob = ?", values, err) < 0 ||
+	    journal_add(store, write.db, "drop", link.repository, NULL, link.blob, err) < 0)
 		return -1;
 	return write_commit(&write, err);
 }
@@ -477,7 +500,7 @@ int store_tag_copy(struct store *store, const char *from_registry, const char *f
 		return -1;
 	if (repository_make(write.db, to_registry, to_repository, &to, err) < 0 || tree_link(write.db, to, link.blob, err) < 0 ||
 	    link_add(write.db, to, link.blob, local ? LINK_LOOSE : LINK_KEPT, err) < 0 ||
-	    (tag && tag_write(write.db, to, tag, link.blob, err) < 0))
+	    (tag && tag_write(store, write.db, to, tag, link.blob, err) < 0))
 		return -1;
 	return write_commit(&write, err);
 }

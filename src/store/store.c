@@ -157,7 +157,7 @@ static int open_database(struct store *store, struct error *err)
 
 	if (lock < 0)
 		return error_errno(err, errno, "cannot open %s", store->path);
-	if (file_lock(lock, true, true, store->path, err) < 0 || make_folders(store, err) < 0)
+	if (file_lock(lock, true, true, store->path, err) < 0)
 		return -1;
 	mode_t mask = umask(0077);
 	int result = db_open(&store->writer, path, err) < 0 ? -1 : db_open(&store->reader, path, err);
@@ -170,24 +170,63 @@ static int open_database(struct store *store, struct error *err)
 	return read_id(store, err);
 }
 
-int store_open(const char *root, struct store **ret, struct error *err)
+/* Byte 0 of locks/held is the store itself: shared by all who have it open, exclusive while its database is rebuilt. */
+static int open_held(struct store *store, bool alone, struct error *err)
 {
-	_cleanup_(store_close) struct store *store = xnew(struct store);
+	if (make_folders(store, err) < 0 || (store->held = layers_held_open(store, err)) < 0)
+		return -1;
+	int busy = layers_held_lock(store->held, 0, alone, !alone, err);
+	if (busy <= 0)
+		return busy;
+	error_set(err, ERROR_BUSY, "the store %s is in use", store->path);
+	return error_hint(err, "stop 'sampan serve' and everything else that uses it first");
+}
+
+static struct store *store_new(void)
+{
+	struct store *store = xnew(struct store);
 
 	store->dir = store->held = -1;
 	pthread_mutex_init(&store->uploads_lock, NULL);
+	return store;
+}
+
+static int open_failed(const struct store *store, struct error *err)
+{
+	error_wrap(err, "cannot open the store %s", store->path);
+	if (err && err->code == ERROR_DENIED)
+		error_hint(err, "choose another folder with --root, or become root");
+	else if (err && err->code == ERROR_CORRUPT)
+		error_hint(err, "'sampan fsck --rebuild' makes the database anew from the blobs");
+	return -1;
+}
+
+int store_open(const char *root, struct store **ret, struct error *err)
+{
+	_cleanup_(store_close) struct store *store = store_new();
+
 	if (open_root(store, root, err) < 0)
 		return -1;
-	if (open_database(store, err) < 0) {
-		error_wrap(err, "cannot open the store %s", store->path);
-		if (err && err->code == ERROR_DENIED)
-			error_hint(err, "choose another folder with --root, or become root");
-		return -1;
+	if (open_held(store, false, err) < 0)
+		return open_failed(store, err);
+	if (faccessat(store->dir, JOURNAL_OLD, F_OK, 0) == 0) {
+		error_set(err, ERROR_CORRUPT, "a rebuild of its database was interrupted");
+		return open_failed(store, err);
 	}
-	store->held = layers_held_open(store, err);
-	if (store->held < 0)
-		return -1;
+	if (open_database(store, err) < 0)
+		return open_failed(store, err);
 	uploads_sweep(store);
+	*ret = steal(store);
+	return 0;
+}
+
+int store_open_alone(const char *root, int (*prepare)(struct store *store, void *data, struct error *err), void *data, struct store **ret,
+		     struct error *err)
+{
+	_cleanup_(store_close) struct store *store = store_new();
+
+	if (open_root(store, root, err) < 0 || open_held(store, true, err) < 0 || prepare(store, data, err) < 0 || open_database(store, err) < 0)
+		return -1;
 	*ret = steal(store);
 	return 0;
 }

@@ -136,6 +136,9 @@ int store_usage(struct store *store, struct store_usage *ret, struct error *err)
 int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store_usage *ret_freed, struct error *err);
 /* Checks every blob against its digest and the graph against the blobs. Damaged files move to quarantine/. Calls `report` for each finding. */
 int store_fsck(struct store *store, void (*report)(void *data, const char *text), void *data, size_t *ret_damaged, struct error *err);
+/* Makes a lost or damaged database anew from the blobs and the journal of tags: repositories, tags and manifests come back; containers, build cache
+ * and unpacked layers don't. Nobody else may have the store open: ERROR_BUSY. Says what it did through `report`. */
+int store_rebuild(const char *root, void (*report)(void *data, const char *text), void *data, struct error *err);
 
 /* ---- small records for the rooms below: keys to JSON or text, committed when the call returns ---- */
 /* `space` is "build-cache", "container", … A key is there once. Owned by the caller. NULL without an error if there is none. */

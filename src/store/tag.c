@@ -3,12 +3,13 @@
 
 #include "store/internal.h"
 
-int tag_write(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err)
+int tag_write(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err)
 {
 	if (query_run(db,
 		      "INSERT INTO tag (repository, name, manifest, updated) VALUES (?, ?, ?, ?)"
 		      " ON CONFLICT DO UPDATE SET manifest = excluded.manifest, updated = excluded.updated",
-		      VALUES(INT(repository), TEXT(tag), INT(manifest), INT(now_ms())), err) < 0)
+		      VALUES(INT(repository), TEXT(tag), INT(manifest), INT(now_ms())), err) < 0 ||
+	    journal_add(store, db, "tag", repository, tag, manifest, err) < 0)
 		return -1;
 	return tree_touch(db, repository, manifest, err);
 }
@@ -62,7 +63,8 @@ int store_tag_delete(struct store *store, const char *registry, const char *repo
 	    query_run(write.db,
 		      "UPDATE link SET kind = 2 WHERE repository = ?1 AND blob = ?2"
 		      " AND NOT EXISTS (SELECT 1 FROM tag WHERE tag.repository = ?1 AND tag.manifest = ?2)",
-		      VALUES(INT(id), INT(manifest)), err) < 0)
+		      VALUES(INT(id), INT(manifest)), err) < 0 ||
+	    journal_add(store, write.db, "untag", id, tag, manifest, err) < 0)
 		return -1;
 	return write_commit(&write, err);
 }

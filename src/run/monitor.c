@@ -23,7 +23,9 @@ static int run_runtime(const struct container *container, const char *runtime, c
 	if (str_equal(command, "delete"))
 		strlist_add(&argv, "--force");
 	strlist_add(&argv, container->id);
-	struct process_options options = { .argv = (const char *const *)argv.items, .in = PROCESS_NULL, .err = PROCESS_NULL };
+	_cleanup_(freep) char *errors = path_join(container->bundle, "runtime.err");
+	_cleanup_(fd_close) int said = open(errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct process_options options = { .argv = (const char *const *)argv.items, .in = PROCESS_NULL, .err = said < 0 ? PROCESS_NULL : said };
 	return process_run(&options, err);
 }
 

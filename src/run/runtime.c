@@ -56,10 +56,12 @@ char *runtime_log_error(const char *text)
 
 char *runtime_said(const char *bundle)
 {
-	_cleanup_(freep) char *path = path_join(bundle, "runtime.log");
-	struct buf text _cleanup_(buf_free) = { 0 };
+	_cleanup_(freep) char *path = path_join(bundle, "runtime.log"), *plain = path_join(bundle, "runtime.err");
+	struct buf text _cleanup_(buf_free) = { 0 }, errors _cleanup_(buf_free) = { 0 };
 
-	if (file_read(AT_FDCWD, path, 1 << 20, &text, NULL) < 0 || !text.data)
-		return NULL;
-	return runtime_log_error(text.data);
+	file_read(AT_FDCWD, path, 1 << 20, &text, NULL);
+	char *said = text.data ? runtime_log_error(text.data) : NULL;
+	if (said || file_read(AT_FDCWD, plain, 1 << 20, &errors, NULL) < 0 || !errors.len)
+		return said;
+	return xstrndup(errors.data, strcspn(errors.data, "\n"));
 }

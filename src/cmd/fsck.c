@@ -5,6 +5,13 @@
 #include "cmd/command.h"
 #include "store/store.h"
 
+static bool rebuild;
+
+static const struct option_spec options[] = {
+	{ 0, "rebuild", OPTION_FLAG, &rebuild, NULL, "make the database anew from the blobs, where it is lost or damaged" },
+	{ 0 },
+};
+
 struct findings {
 	bool text;
 	json_t *list;
@@ -19,6 +26,18 @@ static void report(void *data, const char *text)
 		puts(text);
 }
 
+/* Who is told to run fsck, and did, is told the next step. */
+static int open_store(const char *root, struct store **ret, struct error *err)
+{
+	if (store_open(root, ret, err) == 0)
+		return 0;
+	if (err->code == ERROR_CORRUPT) {
+		free(steal(err->hint));
+		error_hint(err, "'sampan fsck --rebuild' makes the database anew from the blobs");
+	}
+	return -1;
+}
+
 /* A damaged store is a result, not an error of the command: exit code 1. */
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
@@ -28,7 +47,10 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	size_t damaged = 0;
 
 	(void)argc, (void)argv;
-	if (store_open(context->root, &store, err) < 0 || store_fsck(store, report, &findings, &damaged, err) < 0)
+	if (rebuild && store_rebuild(context->root, report, &findings, err) < 0)
+		return -1;
+	json_array_clear(list); /* what a rebuild did isn't wrong */
+	if (open_store(context->root, &store, err) < 0 || store_fsck(store, report, &findings, &damaged, err) < 0)
 		return -1;
 	if (context->format == FORMAT_JSON) {
 		_cleanup_(json_release) json_t *object = json_pack("{s:I, s:O}", "damaged", (json_int_t)damaged, "findings", list);
@@ -44,9 +66,11 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 const struct command command_fsck = {
 	.name = "fsck",
 	.group = "Store",
-	.usage = "",
+	.usage = "[--rebuild]",
 	.summary = "Check the store, every blob against its digest",
 	.details = "Reads everything. Damaged blobs move to the folder quarantine/ of the store, so that the next pull or push brings them again.\n"
-		   "The exit code is 1 if something is damaged or missing.",
+		   "The exit code is 1 if something is damaged or missing.\n"
+		   "--rebuild brings back images and tags, not containers and the build cache; nothing else may use the store meanwhile.",
+	.options = options,
 	.run = run,
 };

@@ -217,6 +217,25 @@ END
   [ "$status" -eq 0 ]
 }
 
+@test "fsck --rebuild makes a lost or damaged database anew" {
+  make_image redis:7
+  "$SAMPAN" tag redis:7 127.0.0.1:6000/riscv64/redis:1.1
+  before=$("$SAMPAN" images --format json | jq -S 'map({repository, tag, digest, id})')
+  rm "$SAMPAN_ROOT"/sampan.db*
+  "$SAMPAN" fsck --rebuild
+  [ "$("$SAMPAN" images --format json | jq -S 'map({repository, tag, digest, id})')" = "$before" ]
+  rm -f "$SAMPAN_ROOT"/sampan.db-*
+  echo garbage >"$SAMPAN_ROOT/sampan.db"
+  run "$SAMPAN" images
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"sampan fsck"* ]]
+  run "$SAMPAN" fsck
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"fsck --rebuild"* ]]
+  "$SAMPAN" fsck --rebuild --format json | jq -e '.damaged == 0'
+  [ "$("$SAMPAN" images --format json | jq -S 'map({repository, tag, digest, id})')" = "$before" ]
+}
+
 @test "df and info add up, as text and as JSON" {
   make_image redis:7
   run "$SAMPAN" df

@@ -57,7 +57,7 @@ int db_error(struct db *db, const char *what, struct error *err)
 
 	error_set(err, code, "%s: %s%s%s", what, sqlite3_errmsg(db->handle), number ? ": " : "", number ? strerror(number) : "");
 	if (code == ERROR_CORRUPT)
-		error_hint(err, "run 'sampan fsck' to see what is damaged");
+		error_hint(err, "'sampan fsck --rebuild' makes the database anew from the blobs");
 	else if (code == ERROR_BUSY)
 		error_hint(err, "another sampan is writing to the store; try again");
 	else if (code == ERROR_NO_SPACE)

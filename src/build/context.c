@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "build/dockerfile.h"
+#include "store/layer.h"
 
 void context_close(struct build_context *context)
 {
@@ -30,13 +31,7 @@ static bool looks_like_archive(const struct buf *text)
 static int read_stdin(struct build_context *context, struct error *err)
 {
 	context->file_name = xstrdup("Dockerfile");
-	if (fd_read_all(STDIN_FILENO, DOCKERFILE_SIZE_MAX, &context->text, "the Dockerfile on standard input", err) < 0)
-		return -1;
-	if (looks_like_archive(&context->text)) {
-		error_set(err, ERROR_UNSUPPORTED, "a context as an archive on standard input is not supported yet");
-		return error_hint(err, "unpack it and give the folder");
-	}
-	return 0;
+	return fd_read_all(STDIN_FILENO, DOCKERFILE_SIZE_MAX, &context->text, "the Dockerfile on standard input", err);
 }
 
 static int read_file(struct build_context *context, const char *file, struct error *err)
@@ -58,6 +53,39 @@ static int read_file(struct build_context *context, const char *file, struct err
 		return error_hint(err, "name the Dockerfile with -f FILE");
 	}
 	return -1;
+}
+
+/* A Dockerfile inside an archive: a symlink in it doesn't lead out. */
+static int read_inside(struct build_context *context, const char *file, struct error *err)
+{
+	const char *name = file ? file : "Dockerfile";
+	_cleanup_(fd_close) int fd = path_open_in_root(context->root, name, O_RDONLY | O_NONBLOCK, 0, NULL);
+
+	context->file_name = xstrdup(name);
+	if (fd < 0) {
+		error_set(err, ERROR_NOT_FOUND, "there is no %s in the archive on standard input", name);
+		return error_hint(err, "name the Dockerfile with -f FILE");
+	}
+	return fd_read_all(fd, DOCKERFILE_SIZE_MAX, &context->text, name, err);
+}
+
+/* `head` is what was read of it already. */
+static int unpack_stdin(struct build_context *context, const char *folder, const struct buf *head, struct error *err)
+{
+	_cleanup_(fd_close) int archive = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	_cleanup_(freep) char *files = path_join(folder, "files");
+	struct digest unused;
+
+	if (archive < 0)
+		return error_errno(err, errno, "cannot make a file in %s", folder);
+	if (fd_write_all(archive, head->data, head->len, "the context", err) < 0 || fd_copy(STDIN_FILENO, archive, "the context", err) < 0)
+		return -1;
+	if (lseek(archive, 0, SEEK_SET) < 0 || mkdir(files, 0755) < 0)
+		return error_errno(err, errno, "cannot make %s", files);
+	context->root = open(files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (context->root < 0)
+		return error_errno(err, errno, "cannot open %s", files);
+	return layer_extract(archive, context->root, false, NULL, &unused, err) < 0 ? error_wrap(err, "the context on standard input") : 0;
 }
 
 /* FILE.dockerignore beside the Dockerfile goes before the context's own. */
@@ -93,24 +121,49 @@ static int open_folder(struct build_context *context, const char *path, struct e
 	return error_errno(err, errno, "cannot open the build context %s", path);
 }
 
-static int fill(struct build_context *context, const char *path, const char *file, struct error *err)
+/* Standard input alone: 1 if it is a Dockerfile and nothing more, 0 if it was an archive. */
+static int open_stdin(struct store *store, struct workspace *workspace, struct build_context *context, const char *file, struct error *err)
+{
+	struct buf head _cleanup_(buf_free) = { 0 };
+
+	buf_reserve(&head, 512);
+	ssize_t len = fd_read_full(STDIN_FILENO, head.data, 512, "standard input", err);
+	if (len < 0)
+		return -1;
+	head.len = (size_t)len;
+	if (!looks_like_archive(&head)) {
+		if (file && !str_equal(file, "-"))
+			return error_set(err, ERROR_USAGE, "with '-' as the context the Dockerfile comes from standard input: -f %s doesn't fit", file);
+		buf_add(&context->text, head.data, head.len);
+		return read_stdin(context, err) < 0 ? -1 : 1;
+	}
+	if (workspace_open(store, workspace, err) < 0)
+		return -1;
+	_cleanup_(freep) char *folder = workspace_folder(workspace, "context", err);
+	if (!folder || unpack_stdin(context, folder, &head, err) < 0)
+		return -1;
+	return read_inside(context, file, err);
+}
+
+static int fill(struct store *store, struct workspace *workspace, struct build_context *context, const char *path, const char *file,
+		struct error *err)
 {
 	context->path = xstrdup(path);
 	if (str_equal(path, "-")) {
-		if (file && !str_equal(file, "-"))
-			return error_set(err, ERROR_USAGE, "with '-' as the context the Dockerfile comes from standard input: -f %s doesn't fit", file);
-		return read_stdin(context, err);
+		int alone = open_stdin(store, workspace, context, file, err);
+		return alone ? (alone < 0 ? -1 : 0) : read_ignore(context, NULL, err);
 	}
 	if (open_folder(context, path, err) < 0 || read_file(context, file, err) < 0)
 		return -1;
 	return read_ignore(context, file, err);
 }
 
-int context_open(const char *path, const char *file, struct build_context *ret, struct error *err)
+int context_open(struct store *store, struct workspace *workspace, const char *path, const char *file, struct build_context *ret,
+		 struct error *err)
 {
 	struct build_context context = { .root = -1 };
 
-	if (fill(&context, path, file, err) < 0) {
+	if (fill(store, workspace, &context, path, file, err) < 0) {
 		context_close(&context);
 		return -1;
 	}

@@ -108,17 +108,50 @@ int ignore_from_list(const struct strlist *patterns, struct ignore **ret, struct
 	return 0;
 }
 
-bool ignore_match(const struct ignore *ignore, const char *path)
+static bool match_plain(const struct ignore *ignore, const char *path)
+{
+	for (size_t i = 0; i < ignore->len; i++)
+		if (pattern_match_path(ignore->rules[i].pattern, path) >= PATH_MATCH_WHOLE)
+			return true;
+	return false;
+}
+
+/* One level of match_levels: a path, where `held` says which rules matched a directory above it. */
+static bool match_level(const struct ignore *ignore, const char *path, bool *held)
 {
 	bool ignored = false;
 
-	for (size_t i = 0; ignore && i < ignore->len; i++) {
+	for (size_t i = 0; i < ignore->len; i++) {
 		const struct rule *rule = &ignore->rules[i];
-		/* A rule that would not change the answer need not be asked. */
-		if (rule->takes_back == ignored && pattern_match_path(rule->pattern, path) >= PATH_MATCH_WHOLE)
+		/* A rule that would not change the answer isn't asked, and so isn't held for what is beneath. */
+		if (!held[i] && rule->takes_back == ignored)
+			held[i] = pattern_match_path(rule->pattern, path) == PATH_MATCH_WHOLE;
+		if (held[i])
 			ignored = !rule->takes_back;
 	}
 	return ignored;
+}
+
+/* With `!` rules docker's answer depends on the directories above: `!dir` takes back what is in dir only where dir itself was ignored by a
+ * rule before it. */
+static bool match_levels(const struct ignore *ignore, const char *path)
+{
+	_cleanup_(freep) bool *held = xcalloc(ignore->len, sizeof *held);
+	_cleanup_(freep) char *prefix = xstrdup(path);
+
+	for (char *slash = strchr(prefix, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		match_level(ignore, prefix, held);
+		*slash = '/';
+	}
+	return match_level(ignore, prefix, held);
+}
+
+bool ignore_match(const struct ignore *ignore, const char *path)
+{
+	if (!ignore || !ignore->len)
+		return false;
+	return ignore->any_takes_back ? match_levels(ignore, path) : match_plain(ignore, path);
 }
 
 bool ignore_may_descend(const struct ignore *ignore, const char *path)

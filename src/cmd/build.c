@@ -137,7 +137,7 @@ const struct command command_build = {
 	.group = "Building",
 	.usage = "[OPTIONS] CONTEXT",
 	.summary = "Build an image from a Dockerfile",
-	.details = "CONTEXT is a folder, or - for a Dockerfile on standard input without any files.\n"
+	.details = "CONTEXT is a folder, or - for standard input: a Dockerfile without any files, or a tar.\n"
 		   "With SOURCE_DATE_EPOCH in the environment the same input gives the same digest.",
 	.options = options,
 	.min_args = 1,

@@ -178,3 +178,14 @@ int descriptor_from_json(const json_t *object, struct descriptor *ret, struct er
 	*ret = descriptor;
 	return 0;
 }
+
+bool descriptor_make_oci(struct descriptor *descriptor)
+{
+	enum media_type type = media_type_parse(descriptor->media_type), other = media_type_oci(type);
+
+	if (type == other)
+		return false;
+	free(descriptor->media_type);
+	descriptor->media_type = xstrdup(media_type_text(other));
+	return true;
+}

@@ -40,6 +40,8 @@ enum media_type {
 const char *media_type_text(enum media_type type);
 enum media_type media_type_parse(const char *text); /* parameters (";…") are ignored, case too */
 enum media_class media_type_class(enum media_type type);
+/* OCI's name for what Docker names otherwise (the bytes are the same); others stay. */
+enum media_type media_type_oci(enum media_type type);
 
 enum { MANIFEST_SIZE_MAX = 4 << 20, MANIFEST_CHILDREN_MAX = 10000 };
 
@@ -55,6 +57,8 @@ struct descriptor {
 };
 void descriptor_clear(struct descriptor *descriptor);
 void descriptor_copy(const struct descriptor *from, struct descriptor *to);
+/* Gives it OCI's media type in place of Docker's. True if it was Docker's. */
+bool descriptor_make_oci(struct descriptor *descriptor);
 /* To and from the JSON object; a new reference. */
 json_t *descriptor_to_json(const struct descriptor *descriptor);
 int descriptor_from_json(const json_t *object, struct descriptor *ret, struct error *err);

@@ -35,3 +35,17 @@ enum media_class media_type_class(enum media_type type)
 {
 	return types[type].class;
 }
+
+enum media_type media_type_oci(enum media_type type)
+{
+	switch (type) {
+	case MEDIA_DOCKER_MANIFEST: return MEDIA_OCI_MANIFEST;
+	case MEDIA_DOCKER_LIST: return MEDIA_OCI_INDEX;
+	case MEDIA_DOCKER_CONFIG: return MEDIA_OCI_CONFIG;
+	case MEDIA_DOCKER_LAYER: return MEDIA_OCI_LAYER;
+	case MEDIA_DOCKER_LAYER_GZIP: return MEDIA_OCI_LAYER_GZIP;
+	case MEDIA_DOCKER_LAYER_ZSTD: return MEDIA_OCI_LAYER_ZSTD;
+	case MEDIA_DOCKER_LAYER_FOREIGN_GZIP: return MEDIA_OCI_LAYER_FOREIGN_GZIP;
+	default: return type;
+	}
+}

@@ -75,11 +75,12 @@ static void fail(struct request *request, unsigned status, const char *code, con
 
 void request_fail(struct request *request, unsigned status, const char *code, const char *format, ...)
 {
-	char message[1024];
+	_cleanup_(freep) char *message = NULL;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof message, format, args);
+	if (vasprintf(&message, format, args) < 0)
+		abort();
 	va_end(args);
 	fail(request, status, code, message);
 }

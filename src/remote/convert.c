@@ -2,42 +2,10 @@
  * media types in them. The manifests' digests change, so an index is made anew with those of its children. */
 #include "remote/cargo.h"
 
-static const struct {
-	enum media_type docker, oci;
-} pairs[] = {
-	{ MEDIA_DOCKER_MANIFEST, MEDIA_OCI_MANIFEST },
-	{ MEDIA_DOCKER_LIST, MEDIA_OCI_INDEX },
-	{ MEDIA_DOCKER_CONFIG, MEDIA_OCI_CONFIG },
-	{ MEDIA_DOCKER_LAYER, MEDIA_OCI_LAYER },
-	{ MEDIA_DOCKER_LAYER_GZIP, MEDIA_OCI_LAYER_GZIP },
-	{ MEDIA_DOCKER_LAYER_ZSTD, MEDIA_OCI_LAYER_ZSTD },
-	{ MEDIA_DOCKER_LAYER_FOREIGN_GZIP, MEDIA_OCI_LAYER_FOREIGN_GZIP },
-};
-
-static enum media_type oci_type(enum media_type type)
-{
-	for (size_t i = 0; i < array_len(pairs); i++)
-		if (pairs[i].docker == type)
-			return pairs[i].oci;
-	return type;
-}
-
-/* True if it was Docker's. */
-static bool convert_descriptor(struct descriptor *descriptor)
-{
-	enum media_type type = media_type_parse(descriptor->media_type), other = oci_type(type);
-
-	if (type == other)
-		return false;
-	free(descriptor->media_type);
-	descriptor->media_type = xstrdup(media_type_text(other));
-	return true;
-}
-
 /* Children were converted before: `from` and `to` hold the same manifests at the same places. */
 static bool convert_child(struct descriptor *child, const struct cargo *from, const struct cargo *to)
 {
-	bool changed = convert_descriptor(child);
+	bool changed = descriptor_make_oci(child);
 
 	for (size_t i = 0; i < to->manifests_len; i++) {
 		const struct cargo_manifest *now = &to->manifests[i];
@@ -58,12 +26,12 @@ static int convert_one(const struct cargo *from, size_t at, struct cargo *to, st
 
 	if (manifest_parse(old->text.data, old->text.len, old->media_type, &manifest, err) < 0)
 		return -1;
-	bool changed = oci_type(manifest.type) != manifest.type;
-	manifest.type = oci_type(manifest.type);
+	bool changed = media_type_oci(manifest.type) != manifest.type;
+	manifest.type = media_type_oci(manifest.type);
 	if (!manifest.is_index)
-		changed |= convert_descriptor(&manifest.config);
+		changed |= descriptor_make_oci(&manifest.config);
 	for (size_t i = 0; i < manifest.layers_len; i++)
-		changed |= convert_descriptor(&manifest.layers[i]);
+		changed |= descriptor_make_oci(&manifest.layers[i]);
 	for (size_t i = 0; i < manifest.children_len; i++)
 		changed |= convert_child(&manifest.children[i], from, to);
 	if (!changed) {

@@ -85,7 +85,7 @@ static int layer_import(struct store *store, int fd, struct descriptor *ret_laye
 	if (upload_commit(&importing.upload, NULL, &digest, err) < 0)
 		return -1;
 	digester_finish(&importing.diff_id, ret_diff_id);
-	*ret_layer = (struct descriptor){ .media_type = xstrdup(media_type_text(MEDIA_DOCKER_LAYER_GZIP)), .digest = digest, .size = size };
+	*ret_layer = (struct descriptor){ .media_type = xstrdup(media_type_text(MEDIA_OCI_LAYER_GZIP)), .digest = digest, .size = size };
 	return 0;
 }
 
@@ -117,5 +117,5 @@ int remote_import(struct store *store, const char *file, const struct image_conf
 	if (layer_import(store, standard ? STDIN_FILENO : fd, &layer, &diff_id, err) < 0)
 		return error_wrap(err, "cannot import %s", standard ? "the standard input" : file);
 	config_complete(config, standard ? "-" : file, &diff_id, &complete);
-	return store_image_commit(store, &complete, &layer, 1, true, name, name ? 1 : 0, ret, err);
+	return store_image_commit(store, &complete, &layer, 1, name, name ? 1 : 0, ret, err);
 }

@@ -4,6 +4,7 @@
  * controller belongs to one of them. */
 #include "run/cgroup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -107,33 +108,40 @@ void cgroup_make(const char *id, const struct limits *limits)
 	}
 }
 
-static void each(const char *id, void (*act)(const char *dir))
+static char *find_dir(const char *id, size_t controller)
 {
-	for (size_t i = 0; i < array_len(controllers); i++) {
-		bool v2 = false;
-		_cleanup_(freep) char *top = find_hierarchy(controllers[i].name, &v2);
-		_cleanup_(freep) char *dir = top ? xprintf("%s/sampan/%s", top, id) : NULL;
-		if (dir && access(dir, F_OK) == 0)
-			act(dir);
+	bool v2 = false;
+	_cleanup_(freep) char *top = find_hierarchy(controllers[controller].name, &v2);
+	_cleanup_(freep) char *dir = top ? xprintf("%s/sampan/%s", top, id) : NULL;
+
+	return dir && access(dir, F_OK) == 0 ? steal(dir) : NULL;
+}
+
+static_assert(array_len(controllers) == CGROUP_FILES, "a file for each controller");
+
+void cgroup_open(const char *id, struct cgroup_files *ret)
+{
+	for (size_t i = 0; i < CGROUP_FILES; i++) {
+		_cleanup_(freep) char *dir = find_dir(id, i), *path = dir ? path_join(dir, "cgroup.procs") : NULL;
+		ret->fds[i] = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 	}
 }
 
-static void join_one(const char *dir)
+void cgroup_enter(struct cgroup_files *files)
 {
-	write_file(dir, "cgroup.procs", "0");
-}
-
-static void remove_one(const char *dir)
-{
-	rmdir(dir);
-}
-
-void cgroup_join(const char *id)
-{
-	each(id, join_one);
+	for (size_t i = 0; i < CGROUP_FILES; i++) {
+		if (files->fds[i] >= 0 && write(files->fds[i], "0", 1) != 1)
+			log_warn_once("cannot enter the container's cgroup: its limits do not hold");
+		fd_close(&files->fds[i]);
+		files->fds[i] = -1;
+	}
 }
 
 void cgroup_remove(const char *id)
 {
-	each(id, remove_one);
+	for (size_t i = 0; i < CGROUP_FILES; i++) {
+		_cleanup_(freep) char *dir = find_dir(id, i);
+		for (int waited = 0; dir && rmdir(dir) < 0 && errno == EBUSY && waited < 1000; waited += 20)
+			usleep(20000);
+	}
 }

@@ -306,6 +306,7 @@ static int enter(struct creation *creation, struct error *err)
 {
 	const struct container_options *options = creation->options;
 	const struct container *container = &creation->container;
+	struct cgroup_files cgroup;
 	struct sandbox sandbox = {
 		.store = creation->store, .layers = &creation->layers, .dir = container->dir, .emulator = &creation->emulator,
 		.argv = &creation->argv, .env = &creation->env, .cwd = container_text(container, "WorkingDir"),
@@ -314,11 +315,13 @@ static int enter(struct creation *creation, struct error *err)
 		.mounted = fill_volumes, .data = creation,
 	};
 
-	cgroup_join(container->id);
+	cgroup_open(container->id, &cgroup);
 	if (sandbox_enter(&sandbox, NULL, err) < 0)
 		return -1;
-	if (options->network == NETWORK_DEFAULT)
-		return network_start(container->bundle, creation->ports, creation->ports_len, err);
+	if (options->network == NETWORK_DEFAULT && network_start(container->bundle, creation->ports, creation->ports_len, err) < 0)
+		return -1;
+	/* Behind pasta, which doesn't count against the container's limits. */
+	cgroup_enter(&cgroup);
 	return 0;
 }
 

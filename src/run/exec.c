@@ -58,8 +58,10 @@ static int work_exec(void *data, struct error *err)
 	const struct exec_options *options = execution->options;
 	_cleanup_(freep) char *runtime = runtime_find(err), *process = NULL;
 	struct strlist argv _cleanup_(strlist_free) = { 0 };
+	struct cgroup_files cgroup;
 
-	cgroup_join(execution->container->id);
+	cgroup_open(execution->container->id, &cgroup);
+	cgroup_enter(&cgroup);
 	if (!runtime || join(execution->monitor, "user", CLONE_NEWUSER, err) < 0 || join(execution->monitor, "mnt", CLONE_NEWNS, err) < 0)
 		return -1;
 	if (geteuid() != 0 && (setgid(0) < 0 || setuid(0) < 0))

@@ -401,29 +401,31 @@ int store_images(struct store *store, struct image_row **ret, size_t *ret_len, s
 
 /* ---- new images ---- */
 
-static int commit_config(struct store *store, const struct image_config *config, bool docker, struct descriptor *ret, struct error *err)
+static int commit_config(struct store *store, const struct image_config *config, struct descriptor *ret, struct error *err)
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
 
 	config_print(config, &text);
 	if (store_blob_put(store, text.data, text.len, &ret->digest, err) < 0)
 		return -1;
-	ret->media_type = xstrdup(media_type_text(docker ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG));
+	ret->media_type = xstrdup(media_type_text(MEDIA_OCI_CONFIG));
 	ret->size = (int64_t)text.len;
 	return 0;
 }
 
 int store_image_commit(struct store *store, const struct image_config *config, const struct descriptor *layers, size_t layers_len,
-		       bool docker, const struct reference *names, size_t names_len, struct digest *ret_manifest, struct error *err)
+		       const struct reference *names, size_t names_len, struct digest *ret_manifest, struct error *err)
 {
-	struct manifest manifest _cleanup_(manifest_clear) = { .type = docker ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST };
+	struct manifest manifest _cleanup_(manifest_clear) = { .type = MEDIA_OCI_MANIFEST };
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct digest digest;
 
-	if (commit_config(store, config, docker, &manifest.config, err) < 0)
+	if (commit_config(store, config, &manifest.config, err) < 0)
 		return -1;
 	for (size_t i = 0; i < layers_len; i++)
 		manifest_add_layer(&manifest, &layers[i]);
+	for (size_t i = 0; i < manifest.layers_len; i++)
+		descriptor_make_oci(&manifest.layers[i]);
 	manifest_print(&manifest, &text);
 	const char *type = media_type_text(manifest.type);
 	if (!names_len && store_manifest_put(store, NAMELESS, NAMELESS, text.data, text.len, type, false, NULL, &digest, err) < 0)

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -20,7 +19,7 @@
 #include "store/internal.h"
 #include "store/stream.h"
 
-enum { LABEL_LEN = 12, DEPTH_MAX = 200 };
+enum { LABEL_LEN = 12, DEPTH_MAX = 200, SYNC_ENTRIES_MAX = 48 };
 
 /* ---- what unpacking and committing share ---- */
 
@@ -49,28 +48,73 @@ static int open_layers(struct store *store, struct error *err)
 	return fd < 0 ? error_errno(err, errno, "cannot open the folder of the layers") : fd;
 }
 
-/* Bytes on disk of a directory and all in it. A file of several names counts a part for each. What cannot be read, or is nested
- * too deep for our descriptors, counts nothing. */
-static int64_t tree_size(int fd, int depth)
+/* What a layer's directory holds, itself not counted. */
+struct tree {
+	int64_t bytes;	 /* on disk; a file of several names counts a part for each */
+	int64_t entries;
+};
+
+/* What cannot be read, or is nested too deep for our descriptors, counts as entries that are too many to be synced one by one. Takes the descriptor. */
+static void tree_measure(int fd, int depth, struct tree *tree)
 {
-	int64_t sum = 0;
 	struct stat st;
-	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	DIR *list = fd < 0 || depth > DEPTH_MAX ? NULL : fdopendir(fd);
 
 	if (!list) {
 		fd_close(&fd);
-		return 0;
+		tree->entries += SYNC_ENTRIES_MAX;
+		return;
 	}
 	for (struct dirent *entry; (entry = readdir(list));) {
 		if (str_equal(entry->d_name, ".") || str_equal(entry->d_name, "..") ||
 		    fstatat(dirfd(list), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		sum += (int64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) ? 1 : (int64_t)st.st_nlink);
-		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
-			sum += tree_size(openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), depth + 1);
+		tree->entries++;
+		tree->bytes += (int64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) ? 1 : (int64_t)st.st_nlink);
+		if (S_ISDIR(st.st_mode))
+			tree_measure(openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), depth + 1, tree);
 	}
 	closedir(list);
-	return sum;
+}
+
+/* Files and directories one by one; symlinks and devices are in their directory. Takes the descriptor. -1 with errno. */
+static int tree_sync_each(int fd)
+{
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	int result = 0;
+
+	if (!list) {
+		fd_close(&fd);
+		return -1;
+	}
+	for (struct dirent *entry; result == 0 && (entry = readdir(list));) {
+		struct stat st;
+		if (str_equal(entry->d_name, ".") || str_equal(entry->d_name, ".."))
+			continue;
+		if (fstatat(dirfd(list), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			result = -1;
+		if (result < 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
+			continue;
+		int child = openat(dirfd(list), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (S_ISDIR(st.st_mode)) {
+			result = tree_sync_each(child);
+			continue;
+		}
+		result = child < 0 || fsync(child) < 0 ? -1 : 0;
+		fd_close(&child);
+	}
+	if (result == 0)
+		result = fsync(dirfd(list));
+	closedir(list);
+	return result;
+}
+
+/* syncfs also waits for what everyone else has written to this file system, such as another build: a few files are synced by themselves. */
+static int tree_sync(int fd, const struct tree *tree, struct error *err)
+{
+	if (tree->entries < SYNC_ENTRIES_MAX && tree_sync_each(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == 0)
+		return 0;
+	return syncfs(fd) < 0 ? error_errno(err, errno, "cannot write the layer to the disk") : 0;
 }
 
 /* A finished directory `from` (an absolute path, or a name in layers/) becomes layers/<number>, durable and recorded. If another process was first, ours
@@ -79,13 +123,15 @@ static int layer_adopt(struct store *store, int layers, const char *from, struct
 {
 	_cleanup_(freep) char *name = xprintf("%lld", (long long)row->number);
 	_cleanup_(fd_close) int fd = openat(layers, from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct tree tree = { 0 };
 	int64_t number;
 
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open %s", from);
-	row->size = tree_size(fcntl(fd, F_DUPFD_CLOEXEC, 0), 0);
-	if (syncfs(fd) < 0)
-		return error_errno(err, errno, "cannot write the layer to the disk");
+	tree_measure(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0, &tree);
+	row->size = tree.bytes;
+	if (tree_sync(fd, &tree, err) < 0)
+		return -1;
 	if (renameat(layers, from, layers, name) < 0) {
 		error_errno(err, errno, "cannot move %s to the layers", from);
 		return errno == EXDEV ? error_hint(err, "it must be on the same file system as the store") : -1;

@@ -13,7 +13,8 @@ struct progress;
 int layers_unpack(struct store *store, const struct manifest *manifest, const struct image_config *config, struct progress *progress,
 		  struct strlist *ret, struct error *err);
 
-/* A tree with a layer of its own on top of others. Folders: `dir`/upper, `dir`/work, `dir`/merged. */
+/* A tree with a layer of its own on top of others. Folders: `dir`/upper, `dir`/work, `dir`/merged, and `dir`/empty, which
+ * stands in where overlayfs wants a lower layer and there is none. */
 struct snapshot_options {
 	const struct strlist *layers; /* numbers, lowest first; borrowed */
 	const char *dir;	      /* absolute, beneath the store's root; made if missing */

@@ -122,9 +122,9 @@ struct image_row {
 int store_images(struct store *store, struct image_row **ret, size_t *ret_len, struct error *err);
 void image_rows_free(struct image_row *rows, size_t len);
 /* An image manifest made of a config and layers that are in the store: writes both, tags it for each reference (NULL-terminated may be
- * empty: then it is dangling and lives until gc). `docker` chooses Docker's media types, else OCI's. */
+ * empty: then it is dangling and lives until gc). Always OCI, also on top of a base of Docker's: its layers keep their bytes. */
 int store_image_commit(struct store *store, const struct image_config *config, const struct descriptor *layers, size_t layers_len,
-		       bool docker, const struct reference *names, size_t names_len, struct digest *ret_manifest, struct error *err);
+		       const struct reference *names, size_t names_len, struct digest *ret_manifest, struct error *err);
 
 /* ---- housekeeping ---- */
 struct store_usage {

@@ -93,7 +93,7 @@ static int push(struct store *store, int round, struct error *why)
 	    upload_commit_to(&upload, "", "fault", NULL, &layer.digest, why) < 0)
 		return -1;
 	config_add_diff_id(&config, &layer.digest);
-	if (store_image_commit(store, &config, &layer, 1, false, &name, 1, &manifest, why) < 0)
+	if (store_image_commit(store, &config, &layer, 1, &name, 1, &manifest, why) < 0)
 		return -1;
 	return store_tag_copy(store, "h.io", "fault", &manifest, "", "fault", "1", why);
 }

@@ -61,7 +61,7 @@ __attribute__((unused)) static struct digest make_image(struct store *store, con
 		abort();
 	config.created = xstrdup("2026-01-02T03:04:05Z");
 	config_add_diff_id(&config, &layer.digest);
-	if (store_image_commit(store, &config, &layer, 1, false, &reference, name ? 1 : 0, &manifest, &err) < 0)
+	if (store_image_commit(store, &config, &layer, 1, &reference, name ? 1 : 0, &manifest, &err) < 0)
 		printf("# cannot commit: %s\n", err.message);
 	return manifest;
 }

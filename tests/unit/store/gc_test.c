@@ -169,7 +169,7 @@ static void push_for_ever(void)
 		platform_parse("linux/riscv64", &config.platform, NULL);
 		config_add_diff_id(&config, &descriptor.digest);
 		reference_parse(name, &reference, NULL);
-		store_image_commit(store, &config, &descriptor, 1, false, &reference, 1, &manifest, NULL);
+		store_image_commit(store, &config, &descriptor, 1, &reference, 1, &manifest, NULL);
 		descriptor_clear(&descriptor), config_clear(&config), reference_clear(&reference);
 	}
 }

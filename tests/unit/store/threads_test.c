@@ -39,7 +39,7 @@ static void push_one(int thread, int i)
 	platform_parse("linux/riscv64", &config.platform, NULL);
 	config_add_diff_id(&config, &layer.digest);
 	reference_parse(text, &name, NULL);
-	check(store_image_commit(store, &config, &layer, 1, false, &name, 1, &manifest, &why), &why, "image");
+	check(store_image_commit(store, &config, &layer, 1, &name, 1, &manifest, &why), &why, "image");
 	check(store_tag_copy(store, "h.io", name.repository, &manifest, "", "all", name.tag, &why), &why, "publish");
 }
 

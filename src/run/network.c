@@ -154,6 +154,8 @@ static int pasta_start(const char *bundle, const struct port_spec *ports, size_t
 		error_set(err, ERROR_FAILED, "pasta ended with exit code %d: %s", code, said.len ? said.data : "it said nothing");
 	}
 	error_wrap(err, "cannot set up the container's network");
+	if (err && err->message && strstr(err->message, "tun socket"))
+		return error_hint(err, "/dev/net/tun must be there for you ('chmod 666 /dev/net/tun' as root, or 'modprobe tun'); or use --network host");
 	return error_hint(err, "install passt, or use the host's network: --network host");
 }
 

@@ -91,7 +91,7 @@ static int build_prepare(struct build *build, struct error *err)
 
 	platform_host(&build->host);
 	if (secret_check(&options->secrets, err) < 0 || read_build_args(build, err) < 0 ||
-	    context_open(build->store, &build->workspace, options->context, options->file, &build->context, err) < 0)
+	    context_open_any(build->store, &build->workspace, options->context, options->file, &build->context, err) < 0)
 		return -1;
 	const struct buf *text = &build->context.text;
 	if (dockerfile_parse(text->data ? text->data : "", text->len, build->context.file_name, &build->file, err) < 0)

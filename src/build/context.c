@@ -137,6 +137,8 @@ static int open_stdin(struct store *store, struct workspace *workspace, struct b
 		buf_add(&context->text, head.data, head.len);
 		return read_stdin(context, err) < 0 ? -1 : 1;
 	}
+	if (!store)
+		return error_set(err, ERROR_UNSUPPORTED, "standard input is an archive; a Dockerfile is expected here");
 	if (workspace_open(store, workspace, err) < 0)
 		return -1;
 	_cleanup_(freep) char *folder = workspace_folder(workspace, "context", err);
@@ -158,8 +160,8 @@ static int fill(struct store *store, struct workspace *workspace, struct build_c
 	return read_ignore(context, file, err);
 }
 
-int context_open(struct store *store, struct workspace *workspace, const char *path, const char *file, struct build_context *ret,
-		 struct error *err)
+int context_open_any(struct store *store, struct workspace *workspace, const char *path, const char *file, struct build_context *ret,
+		     struct error *err)
 {
 	struct build_context context = { .root = -1 };
 
@@ -169,4 +171,9 @@ int context_open(struct store *store, struct workspace *workspace, const char *p
 	}
 	*ret = context;
 	return 0;
+}
+
+int context_open(const char *path, const char *file, struct build_context *ret, struct error *err)
+{
+	return context_open_any(NULL, NULL, path, file, ret, err);
 }

@@ -13,10 +13,12 @@ struct build_context {
 	struct buf text;       /* the Dockerfile */
 };
 
-/* Opens the folder `path`; reads the Dockerfile `file` (NULL: Dockerfile in the context; "-": stdin) and FILE.dockerignore or else
- * .dockerignore. With the path "-" standard input is a Dockerfile alone, or a tar, compressed or not, which is unpacked into the workspace
- * (opened then) and in which `file` is looked for. */
-int context_open(struct store *store, struct workspace *workspace, const char *path, const char *file, struct build_context *ret,
-		 struct error *err);
+/* Opens the folder `path`, or nothing for "-"; reads the Dockerfile `file` (NULL: Dockerfile in the context; "-": stdin) and
+ * FILE.dockerignore or else .dockerignore. */
+int context_open(const char *path, const char *file, struct build_context *ret, struct error *err);
+/* The same; with the path "-" standard input may also be a tar, compressed or not, which is unpacked into the workspace (opened then) and in which
+ * `file` is looked for. */
+int context_open_any(struct store *store, struct workspace *workspace, const char *path, const char *file, struct build_context *ret,
+		     struct error *err);
 void context_close(struct build_context *context);
 #endif

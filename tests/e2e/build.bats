@@ -353,3 +353,20 @@ END
     'RUN cat /all/a/b/c/f.txt /all/a/x/h /pivot/b/c/f.txt /stars/b/c/f.txt /stars/x/g.txt && test ! -e /stars/x/h'
   build
 }
+
+@test "a context as an archive on standard input" {
+  mkdir "$C/other"; echo f >"$C/f"; echo ignored >"$C/g"; echo g >"$C/.dockerignore"
+  dockerfile 'COPY . /c/' 'RUN cat /c/f && test ! -e /c/g'
+  printf '%s\n' 'FROM localhost/busybox:1' 'RUN echo the other' >"$C/other/Dockerfile"
+  tar -C "$C" -c . | "$SAMPAN" build --progress plain --network host -
+  tar -C "$C" -cz . | "$SAMPAN" build --progress plain --network host -f other/Dockerfile - 2>&1 | grep ' the other'
+  rm "$C/Dockerfile"; ln -s /etc/passwd "$C/Dockerfile"
+  run bash -c "tar -C '$C' -c . | '$SAMPAN' build -"
+  echo "$output"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"there is no Dockerfile"* ]]
+  head -c 300 /dev/urandom | { printf '\x1f\x8b\x08'; cat; } >"$BATS_TEST_TMPDIR/broken"
+  run "$SAMPAN" build - <"$BATS_TEST_TMPDIR/broken"
+  [ "$status" -eq 1 ]
+  nothing_left
+}

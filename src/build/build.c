@@ -90,6 +90,8 @@ static int build_prepare(struct build *build, struct error *err)
 	const struct build_options *options = build->options;
 
 	platform_host(&build->host);
+	if (fstat(store_dir(build->store), &build->store_stat) < 0)
+		return error_errno(err, errno, "cannot look at %s", store_path(build->store));
 	if (secret_check(&options->secrets, err) < 0 || read_build_args(build, err) < 0 ||
 	    context_open_any(build->store, &build->workspace, options->context, options->file, &build->context, err) < 0)
 		return -1;

@@ -2,7 +2,7 @@
  *
  * What a mount shows is never part of the layer. A bind mount of the context is a copy of the files that the context gives (after
  * .dockerignore, owned by root), so that nothing that happens to the folder meanwhile, and no symlink in it, reaches into the container; one of a
- * stage is that stage's tree, read-only, or an overlay on it whose changes are thrown away. A cache mount is a folder of the
+ * stage is that stage's tree, read-only, or for `rw` a copy, whose changes are thrown away. A cache mount is a folder of the
  * store, mounts/cache-<digest of its id>/, kept between builds. */
 #include <errno.h>
 #include <stdio.h>

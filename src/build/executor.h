@@ -26,6 +26,7 @@ struct build {
 	struct strlist build_args; /* with those from the environment */
 	struct platform host;
 	struct build_context context;
+	struct stat store_stat; /* of the store's root: a COPY of a context that holds it must not copy into itself */
 	struct dockerfile file;
 	struct plan plan;
 	struct build_stage *stages;

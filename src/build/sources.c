@@ -183,7 +183,7 @@ int build_tree(struct build_step *step, const char *from, struct tree *ret, stru
 			error_set(err, ERROR_INVALID, "there is no build context: the Dockerfile came from standard input alone");
 			return error_hint(err, "give a folder as the context, and -f - for the Dockerfile");
 		}
-		*ret = (struct tree){ .root = build->context.root, .ignore = build->context.ignore, .is_context = true };
+		*ret = (struct tree){ .root = build->context.root, .ignore = build->context.ignore, .is_context = true, .hidden = &build->store_stat };
 		return 0;
 	}
 	struct build_source *source = build_source_find(build, from, step->at, &step->stage->config.platform, err);

@@ -91,6 +91,8 @@ static int walk_entry(const struct walk *walk, int dir, const char *name, const 
 		return 0;
 	if (fstatat(dir, name, &frame.entry.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : error_errno(err, errno, "cannot look at %s", path);
+	if (walk->tree->hidden && walk->tree->hidden->st_ino == frame.entry.st.st_ino && walk->tree->hidden->st_dev == frame.entry.st.st_dev)
+		return 0;
 	if (S_ISSOCK(frame.entry.st.st_mode) || (skip && !S_ISDIR(frame.entry.st.st_mode)))
 		return 0;
 	if (!skip && visit_above(walk, &frame, err) < 0)

@@ -17,6 +17,7 @@ struct tree {
 	int root;		     /* directory; borrowed */
 	const struct ignore *ignore; /* .dockerignore, by paths from the root; NULL for other stages */
 	bool is_context;	     /* owners don't count: everything is 0:0 */
+	const struct stat *hidden;   /* a directory that isn't there for us: the store, should it lie in the context; or NULL */
 };
 
 struct tree_entry {

@@ -370,3 +370,10 @@ END
   [ "$status" -eq 1 ]
   nothing_left
 }
+
+@test "a context that holds the store is copied without it" {
+  "$SAMPAN" --root "$C/store" import "$T/base.tar" localhost/busybox:1
+  echo x >"$C/x"
+  dockerfile 'COPY . /c' 'RUN test -e /c/x && test ! -e /c/store'
+  "$SAMPAN" --root "$C/store" build --progress plain --network host "$C"
+}

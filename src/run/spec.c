@@ -70,6 +70,17 @@ static json_t *user_object(const struct user *user)
 	return object;
 }
 
+/* NULL where a string is not UTF-8, which JSON can't hold: json_from_strlist leaves it out. */
+static json_t *whole_list(const struct strlist *list)
+{
+	json_t *array = json_from_strlist(list);
+
+	if (json_array_size(array) == list->len)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
 static json_t *environment(const struct spec *spec)
 {
 	struct strlist env _cleanup_(strlist_free) = { 0 };
@@ -83,13 +94,13 @@ static json_t *environment(const struct spec *spec)
 		strlist_env_set(&env, "HOSTNAME", spec->hostname);
 	if (spec->terminal && !strlist_env_get(&env, "TERM"))
 		strlist_env_set(&env, "TERM", "xterm");
-	return json_from_strlist(&env);
+	return whole_list(&env);
 }
 
 json_t *spec_process(const struct spec *spec)
 {
 	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", spec->terminal, "user", user_object(spec->user), "args",
-			 json_from_strlist(spec->argv), "env", environment(spec), "cwd", str_empty(spec->cwd) ? "/" : spec->cwd,
+			 whole_list(spec->argv), "env", environment(spec), "cwd", str_empty(spec->cwd) ? "/" : spec->cwd,
 			 "capabilities", capability_sets(spec->capabilities), "noNewPrivileges", false);
 }
 

@@ -23,7 +23,7 @@ struct spec {
 	const struct mount_spec *mounts;
 	size_t mounts_len;
 };
-/* A new reference. */
+/* A new reference; NULL if a text is not UTF-8. */
 json_t *spec_make(const struct spec *spec);
 /* The object "process" alone, for exec. A new reference. */
 json_t *spec_process(const struct spec *spec);

@@ -90,11 +90,11 @@ for arch in "amd64", "riscv64", "arm64":
     subprocess.run([os.environ["SAMPAN"], "import", "--platform", "linux/" + arch, os.environ["T"] + "/busybox.tar", f"{registry}/multi/{arch}:1"], check=True)
     subprocess.run([os.environ["SAMPAN"], "copy", f"store:{registry}/multi/{arch}:1", f"{registry}/multi/all:{arch}"], check=True)
     got = urllib.request.urlopen(urllib.request.Request(f"http://{registry}/v2/multi/all/manifests/{arch}",
-        headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"}))
+        headers={"Accept": "application/vnd.oci.image.manifest.v1+json"}))
     data = got.read()
     children.append({"mediaType": got.headers["Content-Type"], "digest": got.headers["Docker-Content-Digest"], "size": len(data),
                      "platform": {"os": "linux", "architecture": arch}})
-kind = "application/vnd.docker.distribution.manifest.list.v2+json"
+kind = "application/vnd.oci.image.index.v1+json"
 body = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": children}).encode()
 urllib.request.urlopen(urllib.request.Request(f"http://{registry}/v2/multi/all/manifests/1", body, {"Content-Type": kind}, method="PUT"))
 END

@@ -3,7 +3,7 @@ BUILD ?= build
 .PHONY: all demo test unit e2e bench bench-registry bench-build fresh fuzz clean
 
 all: $(BUILD)/build.ninja
-	ninja -C $(BUILD)
+	ninja -C $(BUILD) sampan
 
 $(BUILD)/build.ninja:
 	./dist/setup.sh build

@@ -196,8 +196,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         other = self.note()
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if other == "registry" and not self.challenge(self.path.split("/")[2]):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/token":  # OAuth2: an identity token for an access token
+            right = b"grant_type=refresh_token" in body and b"refresh_token=long-lived" in body and b"scope=repository%3Abearer%2Fimage%3Apull" in body
+            self.answer(200, b'{"access_token": "good-token"}') if right else self.error(400, "INVALID", "no such identity")
+        elif other == "registry" and not self.challenge(self.path.split("/")[2]):
             self.answer(202, Location=f"http://localhost:{OTHER}/upload")
 
     def do_PUT(self):

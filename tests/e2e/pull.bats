@@ -185,6 +185,16 @@ nothing_visible() {
   [[ "$output" != *wrong-word* ]]
 }
 
+@test "an identity token is changed for an access token, and shown to no stranger" {
+  mkdir -p "$DOCKER_CONFIG"
+  printf '{"auths": {"%s": {"identitytoken": "long-lived"}}}' "$FAULTY" >"$DOCKER_CONFIG/config.json"
+  run "$SAMPAN" pull "$FAULTY/bearer/image:1"
+  [ "$status" -eq 0 ]
+  grep -q '^registry POST /token' "$T/faulty-log"
+  SAMPAN_ROOT=$T/foreign-realm run "$SAMPAN" pull "$FAULTY/realm/image:1"
+  ! grep '^other POST' "$T/faulty-log" || false
+}
+
 @test "credentials do not go to a foreign realm" {
   faulty_login
   run "$SAMPAN" pull "$FAULTY/realm/image:1"

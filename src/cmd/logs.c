@@ -18,8 +18,8 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	int64_t lines = -1;
 
 	(void)argc;
-	if (tail && !str_equal(tail, "all") && str_to_int(tail, 0, INT32_MAX, &lines, err) < 0)
-		return error_wrap(err, "--tail");
+	if (tail && !str_equal(tail, "all") && str_to_int(tail, 0, INT32_MAX, &lines, NULL) < 0)
+		return error_set(err, ERROR_USAGE, "--tail %s: a number of lines or 'all' is needed", tail);
 	if (store_open(context->root, &store, err) < 0)
 		return -1;
 	return container_logs(store, argv[0], follow, lines, timestamps, err);

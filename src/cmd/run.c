@@ -58,14 +58,14 @@ static int read_limits(struct container_options *ret, struct error *err)
 	char *end;
 
 	if (memory) {
-		if (size_parse(memory, &bytes, err) < 0)
-			return error_wrap(err, "--memory");
+		if (size_parse(memory, &bytes, NULL) < 0)
+			return error_set(err, ERROR_USAGE, "--memory %s: a size like 256m is needed", memory);
 		if (bytes < 6 << 20 || bytes > INT64_MAX)
 			return error_set(err, ERROR_USAGE, "--memory %s: at least 6m are needed", memory);
 		ret->memory = (int64_t)bytes;
 	}
-	if (pids_limit && str_to_int(pids_limit, 1, INT32_MAX, &ret->pids, err) < 0)
-		return error_wrap(err, "--pids-limit");
+	if (pids_limit && str_to_int(pids_limit, 1, INT32_MAX, &ret->pids, NULL) < 0)
+		return error_set(err, ERROR_USAGE, "--pids-limit %s: a number from 1 is needed", pids_limit);
 	if (cpus) {
 		ret->cpus = strtod(cpus, &end);
 		if (*end || !*cpus || !(ret->cpus >= 0.01 && ret->cpus <= 4096))

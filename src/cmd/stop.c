@@ -16,8 +16,8 @@ static int stop(struct store *store, const char *name, struct error *err)
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
-	if (timeout_text && str_to_int(timeout_text, 0, 86400, &timeout, err) < 0)
-		return error_wrap(err, "--time");
+	if (timeout_text && str_to_int(timeout_text, 0, 86400, &timeout, NULL) < 0)
+		return error_set(err, ERROR_USAGE, "--time %s: a number of seconds is needed", timeout_text);
 	return containers_each(context, argc, argv, stop, err);
 }
 

@@ -46,33 +46,15 @@ static void upload_finish(struct request *request, const struct digest *digest)
 	struct error err _cleanup_(error_clear) = { 0 };
 	struct store *store = request->server->store;
 
-	if (upload_commit(&request->upload, digest, NULL, &err) < 0) {
-		if (err.code == ERROR_CORRUPT)
-			request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "%s", err.message);
-		else
-			upload_fail(request, &err);
-		return;
-	}
-	if (store_blob_link(store, "", request->target.repository, digest, &err) < 0)
-		upload_fail(request, &err);
-	else
+	if (upload_commit_to(&request->upload, "", request->target.repository, digest, NULL, &err) == 0)
 		blob_created(request, digest);
+	else if (err.code == ERROR_CORRUPT)
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "%s", err.message);
+	else
+		upload_fail(request, &err);
 }
 
 /* ---- POST ---- */
-
-/* Without `from` any published repository may give it; what lies only among the local images is not published, and is not given away. */
-static bool published_anywhere(struct store *store, const struct digest *digest)
-{
-	struct strlist page _cleanup_(strlist_free) = { 0 };
-
-	if (!store_blob_has(store, digest) || store_catalog(store, "", NULL, PAGE_MAX, &page, NULL) < 0)
-		return false;
-	for (size_t i = 0; i < page.len; i++)
-		if (store_blob_linked(store, "", page.items[i], digest))
-			return true;
-	return false;
-}
 
 /* What can't be mounted becomes an ordinary upload: the specification's way. False if it did. */
 static bool upload_mount(struct request *request)
@@ -89,7 +71,8 @@ static bool upload_mount(struct request *request)
 		request_fail(request, MHD_HTTP_BAD_REQUEST, "NAME_INVALID", "the name of the repository to mount from is invalid");
 		return true;
 	}
-	if (from ? !store_blob_linked(store, "", from, &digest) : !published_anywhere(store, &digest))
+	/* Without `from` any published repository may give it; what lies only among the local images is not published. */
+	if (from ? !store_blob_linked(store, "", from, &digest) : !store_blob_linked_anywhere(store, "", &digest))
 		return false;
 	if (store_blob_link(store, "", request->target.repository, &digest, NULL) < 0)
 		return false;

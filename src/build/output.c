@@ -49,10 +49,20 @@ static void erase(struct output *output)
 	output->drawn = 0;
 }
 
+/* Behind an escape sequence (ESC [ … letter) that begins here, or the text itself. */
+static const char *skip_escape(const char *text)
+{
+	if (text[0] != '\033' || text[1] != '[')
+		return text;
+	for (text += 2; *text >= ' ' && *text < '@'; text++)
+		;
+	return *text ? text + 1 : text;
+}
+
 /* The visible part of a line: what moves the cursor would spoil the picture. Cuts between characters. */
 static void put_visible(const char *text, size_t columns)
 {
-	for (size_t used = 0; *text && used < columns; text++) {
+	for (size_t used = 0; *(text = skip_escape(text)) && used < columns; text++) {
 		unsigned char c = (unsigned char)*text;
 		if (c < ' ' || c == 127)
 			continue;

@@ -26,15 +26,12 @@ static int parse_grace(int64_t *ret, struct error *err)
 	*ret = all ? 0 : GRACE_DEFAULT;
 	if (!grace_text)
 		return 0;
-	if (grace_text[strspn(grace_text, "0123456789")] == '\0') {
-		if (str_to_int(grace_text, 0, INT32_MAX, &seconds, err) < 0)
-			return error_wrap(err, "--grace");
+	if (str_to_int(grace_text, 0, INT32_MAX, &seconds, NULL) == 0)
 		*ret = seconds;
-		return 0;
-	}
-	if (duration_parse(grace_text, &nanoseconds, err) < 0)
-		return error_wrap(err, "--grace");
-	*ret = nanoseconds / 1000000000;
+	else if (duration_parse(grace_text, &nanoseconds, NULL) == 0)
+		*ret = nanoseconds / 1000000000;
+	else
+		return error_set(err, ERROR_USAGE, "--grace %s: a time like 30m, 2h or a number of seconds is needed", grace_text);
 	return 0;
 }
 

@@ -193,8 +193,9 @@ END
   [ "$("$SAMPAN" images -q keep | wc -l)" -eq 1 ]
   run "$SAMPAN" fsck
   [ "$status" -eq 0 ]
+  "$SAMPAN" gc --grace 1h30m
   run "$SAMPAN" gc --grace soon
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 2 ]
   [[ "$output" == *"--grace"* ]]
 }
 

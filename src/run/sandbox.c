@@ -197,6 +197,7 @@ static json_t *make_config(const struct sandbox *sandbox, const struct user *use
 		.bind_sys = nested && sandbox->network == NETWORK_HOST,
 		.map_tty = gid_mapped(5),
 		.mqueue = kernel_has_mqueue(),
+		.filter = sandbox->filter,
 		.capabilities = capabilities_possible(),
 		.resolv_conf = etc->resolv_conf,
 		.hosts = etc->hosts,

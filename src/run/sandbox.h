@@ -15,6 +15,7 @@ struct sandbox {
 	const struct mount_spec *mounts;
 	size_t mounts_len;
 	bool terminal, read_only;
+	bool filter; /* refuse system calls that a service has no use for (seccomp.h) */
 	/* Called when the tree is mounted, with a descriptor of it, before a user namespace is entered; may be NULL. */
 	int (*mounted)(void *data, int tree, struct error *err);
 	void *data;

@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 
 #include "base/json.h"
+#include "run/seccomp.h"
 
 /* name, number: what docker gives by default */
 #define CAPABILITIES(X)                         \
@@ -163,7 +164,10 @@ json_t *spec_make(const struct spec *spec)
 {
 	json_t *linux_part = json_pack("{s:o, s:o, s:o}", "namespaces", namespace_list(spec), "maskedPaths", string_array(masked, array_len(masked)),
 				       "readonlyPaths", string_array(read_only_paths, array_len(read_only_paths)));
+	json_t *filter = spec->filter ? seccomp_make() : NULL;
 
+	if (filter)
+		json_object_set_new(linux_part, "seccomp", filter);
 	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", spec_process(spec), "root", "path", spec->root,
 			 "readonly", spec->read_only, "hostname", spec->hostname ? spec->hostname : "localhost", "mounts", mount_list(spec), "linux",
 			 linux_part);

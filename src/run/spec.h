@@ -18,6 +18,7 @@ struct spec {
 	bool bind_sys;	     /* sysfs can't be mounted: a user namespace of ours with a network that is not */
 	bool map_tty;	     /* gid 5 exists in this user namespace */
 	bool mqueue;	     /* the kernel has it */
+	bool filter;	     /* system calls, see seccomp.h */
 	uint64_t capabilities; /* those that we can give: bit i is capability i */
 	const char *resolv_conf, *hosts, *hostname_file; /* files to bind; NULL: none */
 	const struct mount_spec *mounts;

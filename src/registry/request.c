@@ -184,6 +184,15 @@ static void mark_running(struct request *request, bool running)
 	pthread_mutex_unlock(&server->lock);
 }
 
+/* Before the answer is sent, since a client's next request for the upload may come before we are called again. */
+static void release_upload(struct request *request)
+{
+	if (request->upload_known)
+		upload_suspend(&request->upload);
+	else
+		upload_cancel(&request->upload);
+}
+
 static enum MHD_Result queue(struct request *request)
 {
 	if (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED))
@@ -191,6 +200,7 @@ static enum MHD_Result queue(struct request *request)
 	log_debug("%s %s %s: %u", request->method, request->target.repository ? request->target.repository : "",
 		  request->target.item ? request->target.item : "", request->status);
 	request->queued = true;
+	release_upload(request);
 	if (request->about)
 		__atomic_store_n(&request->about->receiving, false, __ATOMIC_RELAXED);
 	return MHD_queue_response(request->connection, request->status, request->response);
@@ -248,10 +258,7 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	if (!request)
 		return;
 	*at = NULL;
-	if (request->upload_known)
-		upload_suspend(&request->upload);
-	else
-		upload_cancel(&request->upload);
+	release_upload(request);
 	if (request->response)
 		MHD_destroy_response(request->response);
 	if (request->begun)

@@ -48,20 +48,14 @@ void request_answer_file(struct request *request, unsigned status, const char *c
 /* Values come from what was parsed and checked; the library refuses line ends besides. */
 void request_set(struct request *request, const char *name, const char *format, ...)
 {
-	char short_value[256];
-	_cleanup_(freep) char *long_value = NULL;
+	_cleanup_(freep) char *value = NULL;
 	va_list args;
 
 	va_start(args, format);
-	int len = vsnprintf(short_value, sizeof short_value, format, args);
+	if (vasprintf(&value, format, args) < 0)
+		abort();
 	va_end(args);
-	if (len >= (int)sizeof short_value) {
-		long_value = xcalloc((size_t)len + 1, 1);
-		va_start(args, format);
-		vsnprintf(long_value, (size_t)len + 1, format, args);
-		va_end(args);
-	}
-	MHD_add_response_header(request->response, name, long_value ? long_value : short_value);
+	MHD_add_response_header(request->response, name, value);
 }
 
 static void fail(struct request *request, unsigned status, const char *code, const char *message)

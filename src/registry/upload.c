@@ -44,7 +44,6 @@ void upload_body_data(struct request *request, const void *bytes, size_t len)
 static void upload_finish(struct request *request, const struct digest *digest)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
-	struct store *store = request->server->store;
 
 	if (upload_commit_to(&request->upload, "", request->target.repository, digest, NULL, &err) == 0)
 		blob_created(request, digest);

@@ -49,14 +49,15 @@ static void erase(struct output *output)
 	output->drawn = 0;
 }
 
-/* Behind an escape sequence (ESC [ … letter) that begins here, or the text itself. */
+/* Behind the escape sequences (ESC [ … letter) that begin here, or the text itself. */
 static const char *skip_escape(const char *text)
 {
-	if (text[0] != '\033' || text[1] != '[')
-		return text;
-	for (text += 2; *text >= ' ' && *text < '@'; text++)
-		;
-	return *text ? text + 1 : text;
+	while (text[0] == '\033' && text[1] == '[') {
+		for (text += 2; *text >= ' ' && *text < '@'; text++)
+			;
+		text += *text != '\0';
+	}
+	return text;
 }
 
 /* The visible part of a line: what moves the cursor would spoil the picture. Cuts between characters. */
@@ -79,7 +80,7 @@ static void draw(struct output *output)
 	if (!output->title || output->paused)
 		return;
 	ioctl(STDERR_FILENO, TIOCGWINSZ, &window);
-	size_t columns = window.ws_col > 30 ? window.ws_col : 80, rows = window.ws_row > 8 ? LIVE_LINES : 1;
+	size_t columns = window.ws_col > 30 ? window.ws_col : 80, rows = !window.ws_row || window.ws_row > 8 ? LIVE_LINES : 1;
 	char clock[24];
 	int width = snprintf(clock, sizeof clock, " %.1fs", elapsed(output));
 	fputs(" => ", stderr);

@@ -137,11 +137,28 @@ void cgroup_enter(struct cgroup_files *files)
 	}
 }
 
+static void remove_dir(const char *dir)
+{
+	for (int waited = 0; rmdir(dir) < 0 && errno == EBUSY && waited < 1000; waited += 20)
+		usleep(20000);
+}
+
+/* In every hierarchy: runc makes groups of its own in all of them, below ours. */
 void cgroup_remove(const char *id)
 {
-	for (size_t i = 0; i < CGROUP_FILES; i++) {
-		_cleanup_(freep) char *dir = find_dir(id, i);
-		for (int waited = 0; dir && rmdir(dir) < 0 && errno == EBUSY && waited < 1000; waited += 20)
-			usleep(20000);
+	struct buf text _cleanup_(buf_free) = { 0 };
+	struct strlist lines _cleanup_(strlist_free) = { 0 };
+	char at[512];
+
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", 4 << 20, &text, NULL) < 0 || !text.data)
+		return;
+	strlist_split(&lines, text.data, '\n');
+	for (size_t i = 0; i < lines.len; i++) {
+		const char *dash = strstr(lines.items[i], " - cgroup");
+		if (!dash || sscanf(lines.items[i], "%*s %*s %*s %*s %511s", at) != 1)
+			continue;
+		_cleanup_(freep) char *dir = xprintf("%s/sampan/%s", at, id), *inner = path_join(dir, "runtime");
+		remove_dir(inner);
+		remove_dir(dir);
 	}
 }

@@ -312,7 +312,7 @@ static int enter(struct creation *creation, struct error *err)
 		.argv = &creation->argv, .env = &creation->env, .cwd = container_text(container, "WorkingDir"),
 		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = options->network,
 		.mounts = creation->mounts, .mounts_len = creation->mounts_len, .terminal = options->terminal, .read_only = options->read_only,
-		.filter = true, .mounted = fill_volumes, .data = creation,
+		.id = container->id, .filter = true, .mounted = fill_volumes, .data = creation,
 	};
 
 	cgroup_open(container->id, &cgroup);

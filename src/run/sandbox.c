@@ -18,6 +18,7 @@
 #include "base/userns.h"
 #include "run/child.h"
 #include "run/network.h"
+#include "run/runtime.h"
 #include "run/spec.h"
 
 char *sandbox_bundle(const char *dir)
@@ -32,10 +33,18 @@ static bool is_filesystem(const char *path, long magic)
 	return statfs(path, &info) == 0 && info.f_type == magic;
 }
 
-/* crun refuses hosts with both cgroup versions, though we don't let it touch them. It sees an empty folder instead. */
+static bool runtime_is_crun(void)
+{
+	_cleanup_(freep) char *runtime = runtime_find(NULL);
+
+	return runtime && str_ends(runtime, "crun");
+}
+
+/* crun refuses hosts with both cgroup versions, though we don't let it touch them. It sees an empty folder instead. runc takes them as they
+ * are, and insists on making groups of its own. */
 static int hide_hybrid_cgroups(struct error *err)
 {
-	if (!is_filesystem("/sys/fs/cgroup", TMPFS_MAGIC) || !is_filesystem("/sys/fs/cgroup/unified", CGROUP2_SUPER_MAGIC))
+	if (!runtime_is_crun() || !is_filesystem("/sys/fs/cgroup", TMPFS_MAGIC) || !is_filesystem("/sys/fs/cgroup/unified", CGROUP2_SUPER_MAGIC))
 		return 0;
 	if (mount("tmpfs", "/sys/fs/cgroup", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k") < 0)
 		return error_errno(err, errno, "cannot hide the host's cgroups");
@@ -182,6 +191,8 @@ static json_t *make_config(const struct sandbox *sandbox, const struct user *use
 			   const char *bundle)
 {
 	_cleanup_(freep) char *root = path_join(sandbox->dir, "merged"), *netns = path_join(bundle, "netns");
+	/* below the one that holds the limits */
+	_cleanup_(freep) char *cgroup = sandbox->id && !runtime_is_crun() ? xprintf("/sampan/%s/runtime", sandbox->id) : NULL;
 	bool nested = sandbox->emulator->emulation == EMULATION_PRIVATE || userns_is_rootless();
 	struct spec spec = {
 		.root = root,
@@ -199,6 +210,7 @@ static json_t *make_config(const struct sandbox *sandbox, const struct user *use
 		.mqueue = kernel_has_mqueue(),
 		.filter = sandbox->filter,
 		.capabilities = capabilities_possible(),
+		.cgroups_path = cgroup,
 		.resolv_conf = etc->resolv_conf,
 		.hosts = etc->hosts,
 		.hostname_file = etc->hostname,

@@ -14,6 +14,7 @@ struct sandbox {
 	enum network_mode network;
 	const struct mount_spec *mounts;
 	size_t mounts_len;
+	const char *id; /* of a container, or NULL: names its cgroup where the runtime makes one */
 	bool terminal, read_only;
 	bool filter; /* refuse system calls that a service has no use for (seccomp.h) */
 	/* Called when the tree is mounted, with a descriptor of it, before a user namespace is entered; may be NULL. */

@@ -168,6 +168,8 @@ json_t *spec_make(const struct spec *spec)
 
 	if (filter)
 		json_object_set_new(linux_part, "seccomp", filter);
+	if (spec->cgroups_path)
+		json_object_set_new(linux_part, "cgroupsPath", json_string(spec->cgroups_path));
 	return json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.2", "process", spec_process(spec), "root", "path", spec->root,
 			 "readonly", spec->read_only, "hostname", spec->hostname ? spec->hostname : "localhost", "mounts", mount_list(spec), "linux",
 			 linux_part);

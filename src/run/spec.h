@@ -20,6 +20,7 @@ struct spec {
 	bool mqueue;	     /* the kernel has it */
 	bool filter;	     /* system calls, see seccomp.h */
 	uint64_t capabilities; /* those that we can give: bit i is capability i */
+	const char *cgroups_path; /* for a runtime that makes its own; or NULL */
 	const char *resolv_conf, *hosts, *hostname_file; /* files to bind; NULL: none */
 	const struct mount_spec *mounts;
 	size_t mounts_len;

@@ -215,8 +215,17 @@ int containers_list(struct store *store, bool all, struct container_row **ret, s
 	for (size_t i = 0; i < ids.len; i++) {
 		struct container container _cleanup_(container_clear) = { 0 };
 		struct container_status status;
-		if (container_load(store, ids.items[i], &container, NULL) < 0)
-			continue; /* gone in the meantime */
+		struct error why = { 0 };
+		if (container_load(store, ids.items[i], &container, &why) < 0) {
+			bool gone = why.code == ERROR_NOT_FOUND; /* in the meantime */
+			if (!gone && err)
+				error_move(err, &why);
+			error_clear(&why);
+			if (gone)
+				continue;
+			container_rows_free(rows, len);
+			return -1;
+		}
 		container_status(&container, &status);
 		if (!all && status.state != CONTAINER_RUNNING)
 			continue;

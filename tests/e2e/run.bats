@@ -17,8 +17,8 @@ teardown_file() {
 name() { echo "t$BATS_TEST_NUMBER"; }
 
 wait_for() { # SECONDS COMMAND…
-  local n
-  for ((n = 0; n < $1 * 10; n++)); do
+  local tries # not n: the functions that it calls see it
+  for ((tries = 0; tries < $1 * 10; tries++)); do
     "${@:2}" && return 0
     sleep 0.1
   done
@@ -154,7 +154,7 @@ wait_for() { # SECONDS COMMAND…
   pid=$!
   wait_for 10 bash -c '"$SAMPAN" ps | grep -q "Up .*'"$n"'"'
   kill -9 $pid
-  gone() { ! "$SAMPAN" ps | grep -q "$n"; }
+  gone() { local out && out=$("$SAMPAN" ps) && [[ $out != *"$n"* ]]; }
   wait_for 10 gone
   "$SAMPAN" rm "$n"
 }
@@ -162,7 +162,7 @@ wait_for() { # SECONDS COMMAND…
 @test "--rm -d: gone when it has ended, and its name is free" {
   n=$(name)
   "$SAMPAN" run -d --rm --name "$n" --network host native:1 true
-  gone() { ! "$SAMPAN" ps -a | grep -q " $n\$"; }
+  gone() { local out && out=$("$SAMPAN" ps -a) && [[ $out != *" $n" && $out != *" $n"$'\n'* ]]; }
   wait_for 10 gone
   "$SAMPAN" run --rm --name "$n" --network host native:1 true
 }

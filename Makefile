@@ -7,7 +7,7 @@ all: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	./dist/setup.sh build
-	meson setup $(BUILD)
+	@meson setup $(BUILD) >$(BUILD).log || { cat $(BUILD).log; exit 1; }; mv $(BUILD).log $(BUILD)/setup.log
 
 demo: all
 	./examples/demo.sh

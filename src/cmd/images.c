@@ -25,7 +25,7 @@ static char *row_name(const struct image_row *row)
 {
 	struct reference name = { .registry = row->registry, .repository = row->repository };
 
-	return str_equal(row->registry, "<none>") ? xstrdup("<none>") : reference_print_name(&name);
+	return str_equal(row->registry, STORE_NAMELESS) ? xstrdup("<none>") : reference_print_name(&name);
 }
 
 /* "redis", "redis:7", "127.0.0.1:6000/riscv64/redis", and shell patterns of these. */

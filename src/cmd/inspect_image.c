@@ -20,7 +20,7 @@ static int add_names(struct store *store, const struct image *image, json_t *tag
 	for (size_t i = 0; i < len; i++) {
 		struct reference name = { .registry = rows[i].registry, .repository = rows[i].repository, .tag = rows[i].tag };
 		bool same = digest_equal(&rows[i].digest, &image->top) || digest_equal(&rows[i].digest, &image->digest);
-		if (!same || str_equal(rows[i].registry, "<none>"))
+		if (!same || str_equal(rows[i].registry, STORE_NAMELESS))
 			continue;
 		_cleanup_(freep) char *tagged = reference_print_familiar(&name);
 		if (name.tag)

@@ -4,8 +4,6 @@
 #include "base/fd.h"
 #include "remote/archive.h"
 
-#define NAMELESS "<none>" /* registry and repository of images without a name, as the store has them */
-
 #define PLACES(X)                                 \
 	X(PLACE_REGISTRY, "docker://")            \
 	X(PLACE_LAYOUT, "oci:")                   \
@@ -277,7 +275,7 @@ static int load_nameless(struct store *store, const struct cargo *cargo, struct 
 	const struct cargo_manifest *top = cargo_top(cargo), *image = top;
 	char id[DIGEST_TEXT_SIZE];
 
-	if (cargo_unload_local(cargo, store, NAMELESS, NAMELESS, NULL, err) < 0)
+	if (cargo_unload_local(cargo, store, STORE_NAMELESS, STORE_NAMELESS, NULL, err) < 0)
 		return -1;
 	if (top->manifest.is_index && cargo->manifests_len > 1)
 		image = &cargo->manifests[0];

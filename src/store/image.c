@@ -6,7 +6,6 @@
 
 #include "store/internal.h"
 
-#define NAMELESS "<none>"
 
 enum { ID_DIGITS_MIN = 4, INDEX_DEPTH_MAX = 4 };
 
@@ -428,7 +427,7 @@ int store_image_commit(struct store *store, const struct image_config *config, c
 		descriptor_make_oci(&manifest.layers[i]);
 	manifest_print(&manifest, &text);
 	const char *type = media_type_text(manifest.type);
-	if (!names_len && store_manifest_put(store, NAMELESS, NAMELESS, text.data, text.len, type, false, NULL, &digest, err) < 0)
+	if (!names_len && store_manifest_put(store, STORE_NAMELESS, STORE_NAMELESS, text.data, text.len, type, false, NULL, &digest, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names_len; i++) {
 		struct strlist tags _cleanup_(strlist_free) = { 0 };

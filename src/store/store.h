@@ -24,6 +24,9 @@
 
 struct store;
 
+/* Registry and repository of images that have no name. */
+#define STORE_NAMELESS "<none>"
+
 /* Makes the folders and the database where they are missing, migrates an older schema (a newer one is ERROR_UNSUPPORTED), and
  * cleans up after crashed processes. */
 int store_open(const char *root, struct store **ret, struct error *err);

@@ -97,7 +97,7 @@ int store_usage(struct store *store, struct store_usage *ret, struct error *err)
 
 	if (usage_rows(store, &usage, err) < 0 || usage_uploads(store, &usage, err) < 0)
 		return -1;
-	if (fstat(store->dir, &st) == 0)
+	if (usage.containers && fstat(store->dir, &st) == 0)
 		usage.containers_bytes = tree_bytes(store->dir, "containers", st.st_dev, 0);
 	*ret = usage;
 	return 0;

@@ -18,7 +18,7 @@ ln -s busybox "$T/root/bin/sh"; ln -s busybox "$T/root/bin/true"
 echo root:x:0:0:root:/root:/bin/sh >"$T/root/etc/passwd"
 tar -C "$T/root" -cf "$T/base.tar" .
 
-# buildah as in the peers' README: root may not raise limits, and crun wants no hybrid cgroups.
+# buildah wants to raise limits, which root may not everywhere, and crun wants no hybrid cgroups:
 # low ones suit every machine
 limits="--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
 printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' >"$T/containers.conf"

@@ -19,15 +19,16 @@ for suite in "$@"; do
   git clone -q "$top" "$root/src"
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   while read -r command; do
+    log=$dir/$suite-$(tr -cs 'a-z\n' - <<<"$command").log
     echo "== $suite: $command"
     if unshare --mount --pid --fork --propagation private bash -c '
       set -e
       cd "$1"; mount --bind . .; cd "$1"
       mount -t proc proc proc; mount --rbind /sys sys; mount --rbind /dev dev; mount -t tmpfs tmpfs run; mount -t tmpfs tmpfs tmp
       mkdir -p old; pivot_root . old; umount -l /old; cd /src
-      exec env -i HOME=/root TERM="${TERM:-dumb}" PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c "$2"' fresh "$root" "$command" </dev/null >"$dir/$suite-${command// /-}.log" 2>&1
-    then echo "   passed: $(tail -1 "$dir/$suite-${command// /-}.log")"
-    else echo "   FAILED; the end of $dir/$suite-${command// /-}.log:"; tail -15 "$dir/$suite-${command// /-}.log"; result=1
+      exec env -i HOME=/root TERM="${TERM:-dumb}" PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c "$2"' fresh "$root" "$command" </dev/null >"$log" 2>&1
+    then echo "   passed: $(tail -1 "$log")"
+    else echo "   FAILED; the end of $log:"; tail -15 "$log"; result=1
     fi
   done < <(printf '%s\n' "${FRESH_COMMANDS:-make demo
 make test}")

@@ -7,7 +7,7 @@
 #
 #   DEMO_SUITE=sid        another Debian suite for the base image (trixie; sid where the mirror's trixie can't be used just now)
 #   DEMO_PLATFORM=…       another platform (linux/riscv64)
-#   DEMO_DOCKERFILE=…     Dockerfile.package for redis from Debian's packages: minutes instead of the better part of an hour
+#   DEMO_DOCKERFILE=…     Dockerfile.package for redis from Debian's packages: a few minutes instead of some twenty
 #   DEMO_PORT, DEMO_REDIS_PORT   other ports (6000, 6379)
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,10 +38,11 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 begin "1. a registry on $registry"
-host serve --listen "$registry" 2>"$dir/registry.log" &
+"$sampan" --root "$dir/host" serve --listen "$registry" 2>"$dir/registry.log" &
 server=$!
-for _ in $(seq 100); do curl -sf "http://$registry/v2/" >/dev/null && break; kill -0 $server 2>/dev/null || { cat "$dir/registry.log"; exit 1; }; sleep 0.05; done
+for _ in $(seq 200); do grep -q ": serving " "$dir/registry.log" && break; kill -0 $server 2>/dev/null || break; sleep 0.05; done
 cat "$dir/registry.log"
+kill -0 $server 2>/dev/null || { server=; exit 1; }
 finish
 
 begin "2. a base image for $platform"

@@ -74,23 +74,30 @@ static int candidates_find(struct gc *gc, const char *sql, const struct value *v
 	return result < 0 ? -1 : 0;
 }
 
-/* ---- links ---- */
-
-static int links_take(struct gc *gc, const struct candidate *dead, size_t len, struct error *err)
+/* Takes a step's candidates in one transaction; `take` asks again under the lock, and returns how many went (0 or 1). */
+static int candidates_take(struct gc *gc, const struct candidate *dead, size_t len,
+			   int (*take)(struct gc *gc, struct db *db, const struct candidate *dead, struct error *err), struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
-	int taken = 0;
+	int total = 0;
 
 	if (write_begin(gc->store, &write, err) < 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
-		int changed = query_run(write.db, "DELETE FROM link WHERE repository = ?2 AND blob = ?3 AND " LINK_DEAD,
-					VALUES(INT(gc->cutoff), INT(dead[i].a), INT(dead[i].b)), err);
-		if (changed < 0)
+		int taken = take(gc, write.db, &dead[i], err);
+		if (taken < 0)
 			return -1;
-		taken += changed;
+		total += taken;
 	}
-	return write_commit(&write, err) < 0 ? -1 : taken;
+	return write_commit(&write, err) < 0 ? -1 : total;
+}
+
+/* ---- links ---- */
+
+static int link_take(struct gc *gc, struct db *db, const struct candidate *dead, struct error *err)
+{
+	return query_run(db, "DELETE FROM link WHERE repository = ?2 AND blob = ?3 AND " LINK_DEAD, VALUES(INT(gc->cutoff), INT(dead->a), INT(dead->b)),
+			 err);
 }
 
 /* Returns how many went. */
@@ -106,7 +113,7 @@ static int links_round(struct gc *gc, struct error *err)
 				    " ORDER BY repository, blob LIMIT 64",
 				    VALUES(INT(gc->cutoff), INT(last.a), INT(last.b)), dead, STEP_ROWS, &len, err) < 0)
 			return -1;
-		int taken = len ? links_take(gc, dead, len, err) : 0;
+		int taken = len ? candidates_take(gc, dead, len, link_take, err) : 0;
 		if (taken < 0)
 			return -1;
 		total += taken;
@@ -119,8 +126,9 @@ static int links_round(struct gc *gc, struct error *err)
 
 /* The file goes inside the transaction: an adopt of the same blob comes before or after. A crash in between leaves a row without a file,
  * which counts as absent. */
-static int blob_take(struct gc *gc, struct db *db, int64_t id, struct error *err)
+static int blob_take(struct gc *gc, struct db *db, const struct candidate *dead, struct error *err)
 {
+	int64_t id = dead->a;
 	struct query query _cleanup_(query_end) = { 0 };
 	char path[BLOB_PATH_SIZE], text[DIGEST_TEXT_SIZE];
 	struct digest digest;
@@ -144,22 +152,6 @@ static int blob_take(struct gc *gc, struct db *db, int64_t id, struct error *err
 	return 1;
 }
 
-static int blobs_take(struct gc *gc, const struct candidate *dead, size_t len, struct error *err)
-{
-	struct write write _cleanup_(write_end) = { 0 };
-	int total = 0;
-
-	if (write_begin(gc->store, &write, err) < 0)
-		return -1;
-	for (size_t i = 0; i < len; i++) {
-		int taken = blob_take(gc, write.db, dead[i].a, err);
-		if (taken < 0)
-			return -1;
-		total += taken;
-	}
-	return write_commit(&write, err) < 0 ? -1 : total;
-}
-
 static int blobs_round(struct gc *gc, struct error *err)
 {
 	struct candidate dead[STEP_BLOBS], last = { 0 };
@@ -170,7 +162,7 @@ static int blobs_round(struct gc *gc, struct error *err)
 		if (candidates_find(gc, "SELECT id, 0 FROM blob WHERE id > ?2 AND " BLOB_DEAD " ORDER BY id LIMIT 16",
 				    VALUES(INT(gc->cutoff), INT(last.a)), dead, STEP_BLOBS, &len, err) < 0)
 			return -1;
-		int taken = len ? blobs_take(gc, dead, len, err) : 0;
+		int taken = len ? candidates_take(gc, dead, len, blob_take, err) : 0;
 		if (taken < 0)
 			return -1;
 		total += taken;

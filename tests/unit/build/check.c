@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "build/dockerfile.h"
+#include "corpus.h"
 #include "tap.h"
 
 static void add_finding(const struct check_finding *finding, void *data)
@@ -46,25 +47,9 @@ static void check_ignored(void)
 	       "which");
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 int main(int argc, char **argv)
 {
-	struct dirent **entries = NULL;
-	int dir = open(argc > 1 ? argv[1] : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int count = argc > 1 ? scandir(argv[1], &entries, NULL, by_name) : 0;
-
-	ok(count > 2, "there is a corpus");
-	for (int i = 0; i < count; i++) {
-		if (str_ends(entries[i]->d_name, ".dockerfile"))
-			check_file(dir, entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
-	fd_close(&dir);
+	corpus_each(argc > 1 ? argv[1] : NULL, check_file);
 	check_ignored();
 	return done();
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "corpus.h"
 #include "tap.h"
 
 static void dump_string(struct buf *out, const char *name, const char *value)
@@ -260,25 +261,9 @@ static void check_limits(void)
 	check_limit("", "FROM a\n", DOCKERFILE_STAGES_MAX + 1, "", "more than 1000 stages");
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 int main(int argc, char **argv)
 {
-	struct dirent **entries = NULL;
-	int dir = open(argc > 1 ? argv[1] : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int count = argc > 1 ? scandir(argv[1], &entries, NULL, by_name) : 0;
-
-	ok(count > 2, "there is a corpus");
-	for (int i = 0; i < count; i++) {
-		if (str_ends(entries[i]->d_name, ".dockerfile"))
-			check_file(dir, entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
-	fd_close(&dir);
+	corpus_each(argc > 1 ? argv[1] : NULL, check_file);
 	check_triggers();
 	check_stages();
 	check_limits();

@@ -417,3 +417,21 @@ END
 @test "hostile clients: smuggling, floods, slow ones, a thousand idle ones" {
   timeout 120 python3 "$TOP/tests/e2e/hostile.py" "$REGISTRY" "$REGISTRY_PID"
 }
+
+@test "settings come from a file; a misspelt one is told, with the nearest" {
+  echo '{"listen": ["127.0.0.1:0"], "connections": 8}' >"$T/good.json"
+  "$SAMPAN" --root "$T/other" serve --config "$T/good.json" >"$T/config.log" 2>&1 3>&- &
+  local pid=$!
+  for _ in $(seq 100); do grep -q ': serving' "$T/config.log" && break; sleep 0.05; done
+  curl -sf "$(sed -n 's/.* on //p' "$T/config.log")/v2/"
+  end $pid
+  for text in '{"conections": 8}' '{"listen": "127.0.0.1:0"}' '{"connections": 0}' '{"connections": 8, "connections": 9}' '[]' '{'; do
+    echo "$text" >"$T/bad.json"
+    run -1 "$SAMPAN" --root "$T/other" serve --config "$T/bad.json"
+    [[ $output == *"cannot use $T/bad.json"* ]]
+  done
+  echo '{"conections": 8}' >"$T/other/registry.json"
+  run -1 "$SAMPAN" --root "$T/other" serve
+  [[ $output == *"did you mean 'connections'"* ]]
+  rm "$T/other/registry.json"
+}

@@ -1,0 +1,18 @@
+/* What `serve` is told in a file: one JSON object, `--config FILE` or registry.json in the store's root. A section belongs to one
+ * part of the server, which reads it; a key that nobody knows is an error that names the nearest, so that a misspelt rule never goes unnoticed. */
+#ifndef REGISTRY_CONFIG_H
+#define REGISTRY_CONFIG_H
+#include <jansson.h>
+
+#include "registry/registry.h"
+
+/* What a section becomes. `section` is never NULL; it is borrowed. */
+typedef int config_read_fn(struct registry_options *options, const json_t *section, struct error *err);
+
+/* Reads `path`, or, if that is NULL, registry.json in the store's root where it is there. Options that the command line has set already
+ * are kept. */
+int config_load(struct store *store, const char *path, struct registry_options *options, struct error *err);
+
+/* For sections: fails with ERROR_INVALID on a key of `object` that is not in `known` (NULL-terminated). */
+int config_check_keys(const json_t *object, const char *const *known, struct error *err);
+#endif

@@ -266,3 +266,28 @@ int file_lock(int fd, bool exclusive, bool wait, const char *what, struct error 
 	}
 	return 0;
 }
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int dir_names(int dir, const char *path, struct strlist *ret, struct error *err)
+{
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	size_t from = ret->len;
+
+	if (!list) {
+		error_errno(err, errno, "cannot list %s", path);
+		fd_close(&fd);
+		return -1;
+	}
+	for (struct dirent *entry; (entry = readdir(list));)
+		if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
+			strlist_add(ret, entry->d_name);
+	closedir(list);
+	if (ret->len > from)
+		qsort(ret->items + from, ret->len - from, sizeof *ret->items, compare_names);
+	return 0;
+}

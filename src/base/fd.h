@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/str.h"
 
 /* For _cleanup_(fd_close): closes if it is not negative; keeps errno. */
 void fd_close(int *fd);
@@ -31,6 +32,8 @@ int fd_sync(int fd, const char *what, struct error *err);
 int dir_sync(int dir, const char *path, struct error *err);
 /* mkdir -p; existing directories are fine. */
 int dir_make(int dir, const char *path, mode_t mode, struct error *err);
+/* The names in a directory, sorted by bytes, without "." and "..". Appends. */
+int dir_names(int dir, const char *path, struct strlist *ret, struct error *err);
 /* rm -rf of dir/name, never through a symlink and never across what is mounted. Not there is fine. */
 int dir_remove(int dir, const char *name, struct error *err);
 

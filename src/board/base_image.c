@@ -104,7 +104,7 @@ static int enter(void *data)
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		error_errno(&err, errno, "cannot make a mount namespace");
-	else if (emulator_enter(child->emulator, child->folder, &err) == 0)
+	else if (emulator_enter(child->emulator, child->folder, NULL, &err) == 0)
 		return 0;
 	log_failure(&err);
 	return -1;

@@ -30,6 +30,7 @@ static void build_clear(struct build *build)
 	for (size_t i = 0; i < build->sources_len; i++)
 		build_source_free(build->sources[i]);
 	free(build->sources);
+	build_twins_clear(&build->twins);
 	workspace_close(&build->workspace);
 	output_free(&build->output);
 	for (size_t i = 0; build->stages && i < build->plan.stages_len; i++)

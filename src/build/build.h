@@ -2,6 +2,7 @@
 #ifndef BUILD_BUILD_H
 #define BUILD_BUILD_H
 #include "build/output.h"
+#include "build/twins.h"
 #include "remote/remote.h"
 #include "run/run.h"
 
@@ -20,6 +21,7 @@ struct build_options {
 	bool no_cache, quiet;
 	enum output_mode progress;
 	enum pull_policy pull;
+	enum twins_mode twins;
 	struct remote_options remote;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
 };

@@ -262,6 +262,15 @@ static void prepare_env(const struct build_step *step, struct strlist *ret)
 		strlist_add(ret, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }
 
+static void add_twin_mounts(struct run_job *job, const struct step_twins *twins, const struct emulator *emulator)
+{
+	struct mount_spec mounts[STEP_TWINS_MOUNTS];
+
+	step_twins_mounts(twins, emulator, mounts);
+	for (size_t i = 0; i < STEP_TWINS_MOUNTS; i++)
+		add_mount(job, mounts[i].source, mounts[i].target, mounts[i].read_only);
+}
+
 static void show(void *data, const char *bytes, size_t len)
 {
 	output_text(data, bytes, len);
@@ -285,9 +294,10 @@ static int run_work(struct build_step *step, const char *folder, struct error *e
 	struct run_job job _cleanup_(job_clear) = { .step = step };
 	struct strlist argv _cleanup_(strlist_free) = { 0 }, env _cleanup_(strlist_free) = { 0 };
 	struct emulator emulator _cleanup_(emulator_clear) = { 0 };
+	struct step_twins twins _cleanup_(step_twins_clear) = { 0 };
 
 	emulator_find(&config->platform, &emulator);
-	if (emulator_check(&emulator, err) < 0 || build_unpack(build, step->stage, err) < 0)
+	if (emulator_check(&emulator, err) < 0 || build_unpack(build, step->stage, err) < 0 || step_twins_begin(step, &emulator, &twins, err) < 0)
 		return -1;
 	stage_argv(step->stage, step->instruction, &argv);
 	prepare_env(step, &env);
@@ -297,11 +307,14 @@ static int run_work(struct build_step *step, const char *folder, struct error *e
 		strlist_add(&env, job.secret_env.items[i]);
 	if (step->instruction->is_script && prepare_script(&job, &argv, folder, err) < 0)
 		return -1;
+	if (twins.set)
+		add_twin_mounts(&job, &twins, &emulator);
 	const struct step run = {
 		.store = build->store,
 		.layers = &step->stage->numbers,
 		.dir = folder,
 		.emulator = &emulator,
+		.dispatcher = twins.dispatcher,
 		.argv = &argv,
 		.env = &env,
 		.cwd = str_empty(config->working_dir) ? "/" : config->working_dir,
@@ -314,6 +327,7 @@ static int run_work(struct build_step *step, const char *folder, struct error *e
 		.data = build->output,
 	};
 	int code = step_run(&run, err);
+	step_twins_end(step, &twins);
 	if (code < 0)
 		return -1;
 	return code ? ended(&argv, code, err) : 0;

@@ -34,6 +34,7 @@ struct build {
 	size_t sources_len;
 	struct workspace workspace;
 	struct output *output;
+	struct build_twins twins;
 	struct build_result result;
 };
 

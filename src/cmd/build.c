@@ -6,7 +6,7 @@
 #include "cmd/build_check.h"
 #include "cmd/command.h"
 
-static const char *file, *platform, *target, *network, *progress, *iid_file;
+static const char *file, *platform, *target, *network, *progress, *iid_file, *twins;
 static struct strlist tags, build_args, labels, secrets;
 static bool no_cache, pull, plain_http, check;
 
@@ -21,6 +21,7 @@ static const struct option_spec options[] = {
 	{ 0, "pull", OPTION_FLAG, &pull, NULL, "look for newer base images" },
 	{ 0, "label", OPTION_LIST, &labels, "KEY=VALUE", "label of the image" },
 	{ 0, "secret", OPTION_LIST, &secrets, "id=ID[,src=FILE]", "for RUN --mount=type=secret; env=NAME takes a variable" },
+	{ 0, "twins", OPTION_STRING, &twins, "MODE", "programs of this machine for emulated steps: auto, off, or verify (build both ways, compare)" },
 	{ 0, "progress", OPTION_STRING, &progress, "TYPE", "output: auto, plain or tty" },
 	{ 0, "iidfile", OPTION_STRING, &iid_file, "PATH", "write the image's id to a file" },
 	{ 0, "check", OPTION_FLAG, &check, NULL, "only look for mistakes in the Dockerfile; build nothing" },
@@ -73,6 +74,8 @@ static int read_options(struct build_options *to, struct error *err)
 		return error_set(err, ERROR_UNSUPPORTED, "--platform %s: one platform at a time for now", platform);
 	to->has_platform = platform != NULL;
 	if (platform && platform_parse(platform, &to->platform, err) < 0)
+		return -1;
+	if (twins && twins_mode_parse(twins, &to->twins, err) < 0)
 		return -1;
 	if (network && network_mode_parse(network, &to->network, err) < 0)
 		return -1;

@@ -71,13 +71,15 @@ static void add_escaped(struct buf *buf, const unsigned char *bytes, size_t len)
 		buf_printf(buf, "\\x%02x", bytes[i]);
 }
 
-void binfmt_line(const struct machine *machine, const char *interpreter, struct buf *ret)
+void binfmt_line(const struct machine *machine, const char *name, const char *interpreter, bool marked, struct buf *ret)
 {
 	unsigned char header[ELF_HEADER_SIZE], mask[ELF_HEADER_SIZE];
 
 	machine_header(machine, header);
 	machine_mask(machine, mask);
-	buf_printf(ret, ":qemu-%s:M:0:", machine->qemu);
+	if (marked)
+		mask[EI_NIDENT - 1] = 0;
+	buf_printf(ret, ":%s-%s:M:0:", name, machine->qemu);
 	add_escaped(ret, header, sizeof header);
 	buf_add_char(ret, ':');
 	add_escaped(ret, mask, sizeof mask);

@@ -25,8 +25,9 @@ void machine_header(const struct machine *machine, unsigned char ret[ELF_HEADER_
 void machine_mask(const struct machine *machine, unsigned char ret[ELF_HEADER_SIZE]);
 
 /* The line for binfmt_misc/register; appends. Flags: P keeps argv[0], F opens the interpreter now, so that the container's tree needn't have
- * it, C takes the program's credentials (setuid works). */
-void binfmt_line(const struct machine *machine, const char *interpreter, struct buf *ret);
+ * it, C takes the program's credentials (setuid works). `marked` ones also take headers whose last byte of padding isn't 0: by that the
+ * dispatcher passes a program on to the entry behind its own (dispatch/dispatch.c). */
+void binfmt_line(const struct machine *machine, const char *name, const char *interpreter, bool marked, struct buf *ret);
 
 /* What a file of binfmt_misc says about an executable with this header. */
 enum binfmt_entry {

@@ -29,7 +29,8 @@ size_t emulator_list(struct emulator **ret);
 int emulator_check(const struct emulator *emulator, struct error *err);
 
 /* In a single-threaded child process that goes on to start the container. For PRIVATE: enters a nested user and mount namespace with the
- * same ids, mounts binfmt_misc there (on `folder`, an empty one) and registers the emulator. For the others nothing. The host's list is untouched.
+ * same ids, mounts binfmt_misc there (on `folder`, an empty one) and registers the emulator, and before it the dispatcher of twins (a path; NULL:
+ * none), which finds the emulator and its table at the places of dispatch/table.h. For the others nothing. The host's list is untouched.
  * What must be mounted with the rights of the outer namespace (overlayfs with trusted xattrs) must be mounted before. */
-int emulator_enter(const struct emulator *emulator, const char *folder, struct error *err);
+int emulator_enter(const struct emulator *emulator, const char *folder, const char *dispatcher, struct error *err);
 #endif

@@ -246,23 +246,39 @@ int emulator_check(const struct emulator *emulator, struct error *err)
 	return emulator->hint ? error_hint(err, "%s", emulator->hint) : -1;
 }
 
-int emulator_enter(const struct emulator *emulator, const char *folder, struct error *err)
+static int register_line(const char *folder, const struct buf *line, struct error *err)
+{
+	_cleanup_(freep) char *at = path_join(folder, "register");
+	_cleanup_(fd_close) int fd = open(at, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open %s", at);
+	return fd_write_all(fd, line->data, line->len, at, err);
+}
+
+/* The kernel asks the newest entry first. */
+static int register_all(const struct emulator *emulator, const char *folder, const char *dispatcher, struct error *err)
+{
+	const struct machine *machine = machine_find(emulator->platform.architecture);
+	struct buf line _cleanup_(buf_free) = { 0 };
+
+	binfmt_line(machine, "qemu", emulator->path, dispatcher != NULL, &line);
+	if (register_line(folder, &line, err) < 0)
+		return error_wrap(err, "cannot register %s", emulator->path);
+	if (!dispatcher)
+		return 0;
+	buf_clear(&line);
+	binfmt_line(machine, "twins", dispatcher, false, &line);
+	return register_line(folder, &line, err) < 0 ? error_wrap(err, "cannot register the dispatcher of twins") : 0;
+}
+
+int emulator_enter(const struct emulator *emulator, const char *folder, const char *dispatcher, struct error *err)
 {
 	if (emulator->emulation != EMULATION_PRIVATE)
 		return emulator_check(emulator, err);
-	const struct machine *machine = machine_find(emulator->platform.architecture);
-	_cleanup_(freep) char *at = path_join(folder, "register");
-	struct buf line _cleanup_(buf_free) = { 0 };
-
 	if (userns_enter_identity(err) < 0)
 		return error_wrap(err, "cannot set up the emulator");
 	if (mount("binfmt_misc", folder, "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return error_errno(err, errno, "cannot mount binfmt_misc on %s", folder);
-	_cleanup_(fd_close) int fd = open(at, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open %s", at);
-	binfmt_line(machine, emulator->path, &line);
-	if (fd_write_all(fd, line.data, line.len, at, err) < 0)
-		return error_wrap(err, "cannot register %s", emulator->path);
-	return 0;
+	return register_all(emulator, folder, dispatcher, err);
 }

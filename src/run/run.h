@@ -30,6 +30,7 @@ struct step {
 	const struct strlist *layers;	/* numbers, lowest first */
 	const char *dir;		/* work folder, absolute; upper/ of it holds the changes afterwards */
 	const struct emulator *emulator;
+	const char *dispatcher;		/* of twins (emu/twin.h), with what it needs among the mounts; or NULL */
 	const struct strlist *argv, *env;
 	const char *cwd;		/* in the tree; made if missing */
 	const char *user;		/* "user[:group]" by the tree's /etc/passwd, or ids; NULL is root */

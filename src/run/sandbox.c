@@ -262,7 +262,7 @@ int sandbox_enter(const struct sandbox *sandbox, struct mountpoints *made, struc
 		return -1;
 	if (mount_tree(sandbox, &user, &tree, err) < 0 || write_etc(sandbox, bundle, hostname, &etc, err) < 0)
 		return -1;
-	if (emulator_enter(sandbox->emulator, binfmt, err) < 0)
+	if (emulator_enter(sandbox->emulator, binfmt, sandbox->dispatcher, err) < 0)
 		return -1;
 	child_die_with_parent();
 	json_t *config _cleanup_(json_release) = make_config(sandbox, &user, &etc, hostname, bundle);

@@ -9,6 +9,7 @@ struct sandbox {
 	const struct strlist *layers;
 	const char *dir; /* absolute; upper/, work/ and merged/ are the snapshot's, bundle/ ours */
 	const struct emulator *emulator;
+	const char *dispatcher; /* of twins, or NULL */
 	const struct strlist *argv, *env;
 	const char *cwd, *user, *hostname; /* or NULL */
 	enum network_mode network;

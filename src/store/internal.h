@@ -49,7 +49,6 @@ bool uuid_valid(const char *text);
 int schema_current(struct db *db, struct error *err); /* schema.c; 1, or 0 if a migration is due */
 int schema_migrate(struct db *db, struct error *err); /* inside a write transaction */
 
-int dir_names(int dir, const char *path, struct strlist *ret, struct error *err); /* usage.c; without "." and ".." */
 
 /* ---- blobs (blob.c) ---- */
 /* A digest that the store knows: size -1 if it is only named by a manifest and isn't here. */

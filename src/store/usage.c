@@ -1,28 +1,6 @@
 /* What a store takes on disk. */
-#include <dirent.h>
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "base/fd.h"
 #include "store/internal.h"
-
-int dir_names(int dir, const char *path, struct strlist *ret, struct error *err)
-{
-	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *list = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!list) {
-		error_errno(err, errno, "cannot list %s", path);
-		fd_close(&fd);
-		return -1;
-	}
-	for (struct dirent *entry; (entry = readdir(list));)
-		if (!str_equal(entry->d_name, ".") && !str_equal(entry->d_name, ".."))
-			strlist_add(ret, entry->d_name);
-	closedir(list);
-	return 0;
-}
 
 /* Bytes on disk of a tree, without what is mounted in it; what can't be read doesn't count. */
 static int64_t tree_bytes(int dir, const char *name, dev_t device, int depth)

@@ -71,7 +71,7 @@ int main(void)
 		ok((interpreter != NULL) == (entries[i].kind != BINFMT_OTHER), "an interpreter only where it matters");
 	}
 
-	binfmt_line(machine_find("riscv64"), "/usr/bin/qemu-riscv64-static", &line);
+	binfmt_line(machine_find("riscv64"), "qemu", "/usr/bin/qemu-riscv64-static", false, &line);
 	is_str(line.data,
 	       ":qemu-riscv64:M:0:\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xf3\\x00:"
 	       "\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:/usr/bin/qemu-riscv64-static:PFC",

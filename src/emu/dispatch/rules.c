@@ -1,0 +1,384 @@
+/* What a twin may do: see rules.h.
+ *
+ * The rule is 'bit-identical or nothing', and when in doubt, nothing: an exec that is refused here is emulated, which costs time and never a wrong byte.
+ * Refused is what makes a program tell about itself (--version, -print-…), what it would load that is the image's (LD_PRELOAD, compiler plug-ins, locales), what
+ * depends on files that QEMU makes up (/proc), and what names files in ways that are not followed here (@file, -isysroot). */
+#include "emu/dispatch/rules.h"
+
+#include "emu/dispatch/system.h"
+
+enum { SCRIPT_MAX = 4 << 20, PREFIX_SLOTS = 8, EXTRA_SLOTS = 64, EXTRA_TEXT = 8192 };
+
+/* How a driver whose folder names were made ours, in place, writes that folder; and what it is (see twin_make.c). */
+#define FOLDER_MADE "/gcc///////"
+enum { FOLDER_SLASHES = 6 }; /* too many */
+
+/* ---- lists of words ---- */
+
+static int any_equal(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (text_equal(text, *words))
+			return 1;
+	return 0;
+}
+
+static int any_start(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (text_starts(text, *words))
+			return 1;
+	return 0;
+}
+
+static const char *env_get(char *const *env, const char *name)
+{
+	size_t len = text_len(name);
+
+	for (; *env; env++)
+		if (text_starts(*env, name) && (*env)[len] == '=')
+			return *env + len + 1;
+	return NULL;
+}
+
+static int env_has(char *const *env, const char *const *names)
+{
+	for (; *names; names++) {
+		const char *value = env_get(env, *names);
+		if (value && *value)
+			return 1;
+	}
+	return 0;
+}
+
+/* ---- refusing ---- */
+
+/* The image's own locale files, other than those of UTF-8, may need conversions that the twin cannot load; and if they are laid out for another size or order of
+ * numbers, none of them is for it. */
+static int locale_is_plain(const struct twin_table *table, const char *name)
+{
+	size_t len = text_len(name);
+
+	if (!len || text_equal(name, "C") || text_equal(name, "POSIX"))
+		return 1;
+	if (table->foreign_layout)
+		return 0;
+	return (len > 6 && text_equal(name + len - 6, ".UTF-8")) || (len > 5 && text_equal(name + len - 5, ".utf8"));
+}
+
+static int environment_refused(const struct twin_table *table, char *const *env)
+{
+	static const char *const loads[] = { "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH", "NLSPATH", NULL };
+
+	if (env_has(env, loads))
+		return 1;
+	for (; *env; env++) {
+		const char *value = *env;
+		if (text_starts(value, "QEMU_"))
+			return 1;
+		if (!text_starts(value, "LC_") && !text_starts(value, "LANG="))
+			continue;
+		while (*value && *value++ != '=')
+			;
+		if (!locale_is_plain(table, value))
+			return 1;
+	}
+	return 0;
+}
+
+/* "--word" also stands for "--word=…", "-x" for x among several letters behind one dash. */
+static int option_matches(const char *arg, const char *option)
+{
+	size_t len = text_len(option);
+
+	if (arg[0] != '-')
+		return 0;
+	if (option[1] == '-' || len > 2)
+		return text_starts(arg, option) && (!arg[len] || arg[len] == '=');
+	if (arg[1] == '-')
+		return 0;
+	for (arg++; *arg; arg++)
+		if (*arg == option[1])
+			return 1;
+	return 0;
+}
+
+static int plain_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	for (char **arg = call->args; *arg; arg++) {
+		if (bytes_find(*arg, text_len(*arg), "/proc"))
+			return 1;
+		for (const char *word = NULL; (word = table_next(table, entry->deny, word));)
+			if (option_matches(*arg, word))
+				return 1;
+	}
+	return 0;
+}
+
+static int words_within(const struct twin_table *table, uint32_t words, const char *bytes, size_t len)
+{
+	for (const char *word = NULL; (word = table_next(table, words, word));)
+		if (bytes_find(bytes, len, word))
+			return 1;
+	return 0;
+}
+
+static int script_refused(const struct twin_table *table, uint32_t words, const char *path)
+{
+	struct statx about;
+	long fd = sys_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int refused = 0;
+
+	if (fd < 0)
+		return 0;
+	if (sys_stat((int)fd, "", AT_EMPTY_PATH, &about) == 0 && (about.stx_mode & 0170000) == 0100000 && about.stx_size && about.stx_size <= SCRIPT_MAX) {
+		const char *bytes = sys_map(about.stx_size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */, (int)fd);
+		refused = map_failed(bytes) || words_within(table, words, bytes, about.stx_size);
+	}
+	sys_close((int)fd);
+	return refused;
+}
+
+/* The text that it is given, and the script; what that one includes is not followed. */
+static int shell_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	int words = 0;
+
+	for (char **arg = call->args; *arg && words < 2; arg++) {
+		if (text_equal(*arg, "--version") || text_equal(*arg, "--help"))
+			return 1;
+		if ((*arg)[0] == '-' || (*arg)[0] == '+')
+			continue;
+		words++;
+		if (words_within(table, entry->deny, *arg, text_len(*arg)) || script_refused(table, entry->deny, *arg))
+			return 1;
+	}
+	return 0;
+}
+
+static int driver_refused(const struct call *call)
+{
+	static const char *const variables[] = { "GCC_EXEC_PREFIX", "COMPILER_PATH", "LIBRARY_PATH", "GCC_COMPARE_DEBUG", "GCC_SPECS", NULL };
+	static const char *const words[] = { "-v", "-###", "--version", "-wrapper", "--help", "--target-help", "-march=native", "-mcpu=native", "-mtune=native", NULL };
+	static const char *const starts[] = { "@", "-print-", "--print-", "-dump", "--dump", "-specs", "--specs", "-fplugin", "--help=", NULL };
+
+	if (env_has(call->env, variables))
+		return 1;
+	for (char **arg = call->args; *arg; arg++)
+		if (any_equal(*arg, words) || any_start(*arg, starts))
+			return 1;
+	return 0;
+}
+
+static int ends_with(const char *text, const char *end)
+{
+	size_t len = text_len(text), end_len = text_len(end);
+
+	return len >= end_len && text_equal(text + len - end_len, end);
+}
+
+/* A precompiled header holds a memory image of the compiler that made it. */
+static int compiler_refused(const struct call *call)
+{
+	static const char *const words[] = { "-v", "-version", "--version", "--help", "-isysroot", "--output-pch", "-fself-test", NULL };
+	static const char *const starts[] = { "@", "-fplugin", "-iprefix", "-iwithprefix", "-isysroot", "--sysroot", "--help=", "--output-pch=", NULL };
+
+	for (char **arg = call->args; *arg; arg++)
+		if (any_equal(*arg, words) || any_start(*arg, starts) || ends_with(*arg, ".gch"))
+			return 1;
+	return 0;
+}
+
+/* A plug-in that isn't the compiler's own can't be loaded by a program of another machine. */
+static int plugin_is_ours(const struct twin_entry *entry, const char *path)
+{
+	return entry->plugin && ends_with(path, "/liblto_plugin.so");
+}
+
+static int linker_refused(const struct twin_entry *entry, const struct call *call)
+{
+	static const char *const words[] = { "-v", "-V", "--version", "--help", "--verbose", "--print-sysroot", "--print-map", NULL };
+
+	for (char **arg = call->args; *arg; arg++) {
+		if (any_equal(*arg, words) || **arg == '@' || text_starts(*arg, "--sysroot"))
+			return 1;
+		if ((text_equal(*arg, "-plugin") || text_equal(*arg, "--plugin")) && (!arg[1] || !plugin_is_ours(entry, *++arg)))
+			return 1;
+		if (text_starts(*arg, "-plugin=") || text_starts(*arg, "--plugin="))
+			return 1;
+	}
+	return 0;
+}
+
+int call_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	if (environment_refused(table, call->env))
+		return 1;
+	switch (entry->kind) {
+	case TWIN_PLAIN: return plain_refused(table, entry, call);
+	case TWIN_SHELL: return shell_refused(table, entry, call);
+	case TWIN_DRIVER: return driver_refused(call);
+	case TWIN_COMPILER: return compiler_refused(call);
+	case TWIN_LINKER:
+	case TWIN_ARCHIVER: return linker_refused(entry, call);
+	}
+	return 1;
+}
+
+/* ---- taking back ---- */
+
+void call_room(const struct twin_table *table, const struct call *call, size_t *ret_slots, size_t *ret_text)
+{
+	*ret_slots = 2 * (PREFIX_SLOTS + EXTRA_SLOTS);
+	*ret_text = EXTRA_TEXT;
+	for (char **at = call->args; *at; at++, *ret_slots += 2)
+		*ret_text += text_len(*at) + 1;
+	for (char **at = call->env; *at; at++, *ret_slots += 2)
+		*ret_text += text_len(*at) + 1;
+	for (const char *at = NULL; (at = table_next(table, table->env_all, at));)
+		++*ret_slots;
+}
+
+static char *add_bytes(struct room *room, const char *bytes, size_t len)
+{
+	char *at = room->text;
+
+	for (size_t i = 0; i < len; i++)
+		at[i] = bytes[i];
+	room->text += len;
+	return at;
+}
+
+/* /usr/lib/gcc///////riscv64-linux-gnu → /usr/lib/gcc/riscv64-linux-gnu, wherever it stands; the text itself if it doesn't. */
+static char *restore_folders(char *text, struct room *room)
+{
+	size_t len = text_len(text), made = text_len(FOLDER_MADE);
+	const char *found = bytes_find(text, len, FOLDER_MADE), *at = text;
+	char *start = room->text;
+
+	if (!found)
+		return text;
+	for (; found; found = bytes_find(at, (size_t)(text + len - at), FOLDER_MADE)) {
+		add_bytes(room, at, (size_t)(found - at) + made - FOLDER_SLASHES);
+		at = found + made;
+	}
+	add_bytes(room, at, (size_t)(text + len - at) + 1);
+	return start;
+}
+
+static int in_list(const struct twin_table *table, uint32_t list, const char *text)
+{
+	for (const char *at = NULL; (at = table_next(table, list, at));)
+		if (text_equal(at, text))
+			return 1;
+	return 0;
+}
+
+void call_restore(const struct twin_table *table, const char *path, struct call *call, struct room *room)
+{
+	/* a cross driver names its system root even if that is / */
+	int drop_root = ends_with(path, "/collect2");
+	char **args = room->slots, **to = args;
+
+	for (char **at = call->args; *at; at++)
+		if (!drop_root || !text_equal(*at, "--sysroot=/"))
+			*to++ = restore_folders(*at, room);
+	*to++ = NULL;
+	char **env = to;
+	for (char **at = call->env; *at; at++)
+		if (!in_list(table, table->env_all, *at))
+			*to++ = restore_folders(*at, room);
+	*to++ = NULL;
+	room->slots = to;
+	call->args = args;
+	call->env = env;
+}
+
+/* ---- the twin's arguments ---- */
+
+static int args_have(const struct call *call, const char *word)
+{
+	for (char **arg = call->args; *arg; arg++)
+		if (text_equal(*arg, word))
+			return 1;
+	return 0;
+}
+
+/* Those that exist: -Wmissing-include-dirs tells of the others, since they look like the user's own. */
+static char **add_folders(const struct twin_table *table, uint32_t list, char **to)
+{
+	struct statx about;
+
+	for (const char *folder = NULL; (folder = table_next(table, list, folder));) {
+		if (sys_stat(AT_FDCWD, folder, 0, &about) < 0)
+			continue;
+		*to++ = (char *)"-isystem";
+		*to++ = (char *)folder;
+	}
+	return to;
+}
+
+/* The image's include folders, in its own compiler's order. Not -nostdinc: that would drop <stdc-predef.h> as well. */
+static char **add_includes(const struct twin_table *table, const struct twin_entry *entry, const struct call *call, char **to)
+{
+	if (args_have(call, "-nostdinc"))
+		return to;
+	if (!args_have(call, "-nostdinc++"))
+		to = add_folders(table, entry->cxx_folders, to);
+	return add_folders(table, entry->c_folders, to);
+}
+
+/* With the plug-in for link-time optimisation replaced; ar and nm look for one by themselves where none is named. */
+static char **add_with_plugin(const struct twin_table *table, const struct twin_entry *entry, const struct call *call, char **to)
+{
+	char *plugin = entry->plugin ? (char *)table_text(table, entry->plugin) : NULL;
+
+	if (entry->kind == TWIN_ARCHIVER && plugin && !args_have(call, "--plugin")) {
+		*to++ = (char *)"--plugin";
+		*to++ = plugin;
+	}
+	for (char **arg = call->args; *arg; arg++) {
+		*to++ = *arg;
+		if (text_equal(*arg, "-plugin") || text_equal(*arg, "--plugin")) {
+			*to++ = plugin;
+			arg++;
+		}
+	}
+	return to;
+}
+
+void call_twin(const struct twin_table *table, const struct twin_entry *entry, const struct call *call, struct room *room, char ***ret_argv, char ***ret_env)
+{
+	char **argv = room->slots, **to = argv;
+
+	*to++ = (char *)table_text(table, table->loader);
+	*to++ = (char *)"--library-path";
+	*to++ = (char *)table_text(table, table->libraries);
+	*to++ = (char *)"--argv0";
+	*to++ = (char *)call->argv0;
+	*to++ = (char *)table_text(table, entry->twin);
+	if (entry->kind == TWIN_LINKER || entry->kind == TWIN_ARCHIVER)
+		to = add_with_plugin(table, entry, call, to);
+	else
+		for (char **arg = call->args; *arg; arg++)
+			*to++ = *arg;
+	if (entry->kind == TWIN_COMPILER)
+		to = add_includes(table, entry, call, to);
+	*to++ = NULL;
+	*ret_argv = argv;
+	*ret_env = to;
+	for (char **at = call->env; *at; at++)
+		*to++ = *at;
+	for (const char *variable = NULL; (variable = table_next(table, entry->env, variable));) {
+		size_t name = 0;
+		while (variable[name] && variable[name] != '=')
+			name++;
+		char *copy = add_bytes(room, variable, name + 1);
+		copy[name] = '\0';
+		room->text = copy; /* only looked up */
+		if (!env_get(call->env, copy))
+			*to++ = (char *)variable;
+	}
+	*to++ = NULL;
+	room->slots = to;
+}

@@ -1,0 +1,62 @@
+/* Twins: programs of this machine that stand in for the same programs of an image for another one, during its builds (doc/DESIGN.md, 'Emulation and
+ * twins').
+ *
+ * A set of twins is an ordinary image of one layer for this machine: the programs, their libraries and twins.json, which says for each which file of the
+ * foreign distribution it stands for, by path and digest. It is named after what it was made from, localhost/twin/debian:trixie-riscv64-0123456789ab,
+ * so that a build finds it by itself; it may be pushed and pulled like any other image. */
+#ifndef EMU_TWIN_H
+#define EMU_TWIN_H
+#include "emu/dispatch/table.h"
+#include "store/store.h"
+
+#define TWIN_LABEL "sampan.twin.for" /* its value: the platform */
+#define TWIN_FILE "twins.json"
+enum { TWIN_FORMAT = 1 };
+
+/* ---- what a set is made from: an image's distribution (twin_source.c) ---- */
+struct twin_source {
+	char *distribution, *suite;  /* "debian", "trixie"; owned */
+	struct platform platform;    /* the foreign one */
+	const char *host, *foreign;  /* the distribution's names of the architectures */
+	char *reference;	     /* the set's name; owned */
+	int tree;		     /* of the image; borrowed */
+};
+/* Reads /etc/os-release and apt's sources from the image's tree. ERROR_UNSUPPORTED says why there can be no twins. */
+int twin_source_read(int tree, const struct platform *platform, struct twin_source *ret, struct error *err);
+void twin_source_clear(struct twin_source *source);
+/* Copies apt's sources and keys of the image beneath `folder`, so that nothing else of the image's configuration counts. */
+int twin_source_copy(const struct twin_source *source, const char *folder, struct error *err);
+
+/* ---- making a set (twin_make.c) ---- */
+/* `folder` is an empty one beneath the store's root, removed by the caller. `say` is told what is being done. ERROR_NETWORK where the
+ * distribution's archive can't be reached. */
+int twin_make(struct store *store, const struct twin_source *source, const char *folder, void (*say)(void *data, const char *text), void *data,
+	      struct error *err);
+
+/* ---- using a set (twin_set.c) ---- */
+struct twin_set {
+	char *tree; /* the unpacked image, absolute; owned */
+	json_t *list;
+};
+/* 1 if it is in the store (unpacked now if it wasn't), 0 if not. */
+int twin_set_find(struct store *store, const char *reference, struct twin_set *ret, struct error *err);
+void twin_set_clear(struct twin_set *set);
+size_t twin_set_programs(const struct twin_set *set);
+
+/* Writes the dispatcher, its table and an empty state into `folder`, for one step: the files "dispatcher", "table" and "state". */
+int twin_set_prepare(const struct twin_set *set, const struct platform *platform, const char *folder, struct error *err);
+
+/* What a step executed, read from folder/state before that is removed. */
+struct twin_count {
+	char *program; /* the image's path; owned */
+	uint32_t execs;
+	bool twin;
+};
+struct twin_counts {
+	uint32_t twinned, emulated, outside;
+	struct twin_count *items; /* by falling number of execs */
+	size_t len;
+};
+int twin_counts_read(const struct twin_set *set, const char *folder, struct twin_counts *ret, struct error *err);
+void twin_counts_clear(struct twin_counts *counts);
+#endif

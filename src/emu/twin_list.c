@@ -1,0 +1,100 @@
+/* The list: see twin_list.h.
+ *
+ * A program is on it if what it writes depends on its arguments and files alone. Not on it, and so always emulated: what asks for the machine (uname, arch,
+ * nproc, getconf, ldconfig, dpkg and apt, whose architecture is compiled in), what computes in a number format that differs between machines (printf, seq and
+ * numfmt use long double; od shows the machine's byte order), interpreters with a configuration of their machine (perl, python), and what loads modules
+ * of the image. */
+#include "emu/twin_list.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define COREUTILS_SKIP "uname arch nproc printf seq numfmt od df stdbuf hostid uptime who users pinky factor"
+
+const struct twin_package twin_packages[] = {
+	{ "bash", "bash", NULL },
+	{ "bison", "bison", NULL },
+	{ "bzip2", NULL, "bzip2recover" },
+	{ "coreutils", NULL, COREUTILS_SKIP },
+	{ "cpio", "cpio", NULL },
+	{ "dash", "dash", NULL },
+	{ "debianutils", "run-parts", NULL },
+	{ "diffutils", NULL, NULL },
+	{ "dpkg", "dpkg-deb update-alternatives", NULL },
+	{ "findutils", NULL, NULL },
+	{ "flex", "flex", NULL },
+	{ "gawk", "gawk", NULL },
+	{ "gpgv", "gpgv", NULL },
+	{ "grep", NULL, NULL },
+	{ "gzip", "gzip", NULL },
+	{ "m4", "m4", NULL },
+	{ "make", "make", NULL },
+	{ "mawk", "mawk", NULL },
+	{ "ninja-build", "ninja", NULL },
+	{ "patch", "patch", NULL },
+	{ "re2c", "re2c", NULL },
+	{ "sed", "sed", NULL },
+	{ "sqv", "sqv", NULL },
+	{ "tar", "tar", NULL },
+	{ "unzip", "unzip", NULL },
+	{ "util-linux", "getopt flock", NULL },
+	{ "xz-utils", "xz xzdec", NULL },
+	{ "zip", "zip", NULL },
+	{ "zstd", "zstd", NULL },
+	{ NULL },
+};
+
+/* A shell that reads QEMU's made-up files itself; bash also knows the machine as constants that no variable replaces, and its printf computes in long double. */
+#define SHELL_WORDS "</proc\n< /proc\n<\"/proc"
+#define BASH_WORDS SHELL_WORDS "\nVERSINFO\n%f\n%.1f\n%.2f\n%.3f\n%e\n%g"
+
+static const struct twin_special specials[] = {
+	{ "bash", TWIN_SHELL, BASH_WORDS, "HOSTTYPE MACHTYPE" },
+	{ "dash", TWIN_SHELL, SHELL_WORDS, NULL },
+	{ "make", TWIN_PLAIN, "--version\n-v\n--print-data-base\n-p", "MAKE_HOST" },
+	{ "mawk", TWIN_PLAIN, "-W\n--version\n--dump", NULL },
+	{ "gawk", TWIN_PLAIN, "--version\n-V\n--load\n-l\n--bignum\n-M", NULL },
+	{ "sort", TWIN_PLAIN, "--general-numeric-sort\n-g", NULL },
+	{ "xz", TWIN_PLAIN, "--info-memory", NULL },
+	{ "tar", TWIN_PLAIN, "--show-defaults", NULL },
+};
+
+const struct twin_special *twin_special_find(const char *program)
+{
+	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
+		if (!strcmp(specials[i].program, program))
+			return &specials[i];
+	return NULL;
+}
+
+const struct twin_tool twin_binutils[] = {
+	{ "addr2line", TWIN_PLAIN, NULL }, { "ar", TWIN_ARCHIVER, NULL },    { "as", TWIN_PLAIN, NULL },     { "c++filt", TWIN_PLAIN, NULL },
+	{ "elfedit", TWIN_PLAIN, NULL },   { "ld.bfd", TWIN_LINKER, NULL },  { "nm", TWIN_ARCHIVER, NULL },  { "objcopy", TWIN_PLAIN, NULL },
+	{ "objdump", TWIN_PLAIN, NULL },   { "ranlib", TWIN_ARCHIVER, NULL }, { "readelf", TWIN_PLAIN, NULL }, { "size", TWIN_PLAIN, NULL },
+	{ "strings", TWIN_PLAIN, NULL },   { "strip", TWIN_ARCHIVER, NULL }, { NULL },
+};
+
+/* With the version behind the name: riscv64-linux-gnu-gcc-14. */
+const struct twin_tool twin_gcc[] = {
+	{ "gcc", TWIN_DRIVER, NULL },
+	{ "g++", TWIN_DRIVER, NULL },
+	{ "cpp", TWIN_DRIVER, NULL },
+	{ NULL },
+};
+
+const struct twin_tool twin_gcc_internal[] = {
+	{ "cc1", TWIN_COMPILER, "c" },
+	{ "cc1plus", TWIN_COMPILER, "c++" },
+	{ "lto1", TWIN_COMPILER, NULL },
+	{ NULL },
+};
+
+bool twin_list_has(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = words; at && (at = strstr(at, word)); at += len)
+		if ((at == words || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}

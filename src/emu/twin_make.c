@@ -1,0 +1,697 @@
+/* Making a set of twins: see twin.h.
+ *
+ * For each package of the list (twin_list.c) the archive is asked for the foreign build and for this machine's; where both come from the same source of
+ * the same version, both are fetched. The foreign one gives the path and digest of the file that has a twin, this machine's the twin. For the compiler and binutils the twin is
+ * this machine's cross tool for the foreign architecture. Programs are kept with the libraries that they load and their own loader, nothing else.
+ *
+ * A cross compiler driver differs from the native one in the names of two folders, /usr/lib/gcc-cross and /usr/libexec/gcc-cross. They are written over in place, '-cross' by
+ * slashes, so that the driver finds the image's own files; the dispatcher takes the slashes out again of all that it passes on (dispatch/rules.c). */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "emu/debs.h"
+#include "emu/twin_list.h"
+#include "store/layer.h"
+
+enum { PROGRAM_MAX = 512 << 20, GCC_OLDEST = 9, GCC_NEWEST = 30, LIBRARY_ROUNDS = 8 };
+
+struct maker {
+	struct store *store;
+	const struct twin_source *source;
+	const char *folder;
+	char *upper; /* folder/upper: the set's tree */
+	const char *triplet, *host_triplet;
+	struct debs debs;
+	struct strlist packages; /* of both architectures that belong together: names */
+	struct strlist fetch;	 /* NAME:ARCHITECTURE */
+	struct strlist versions; /* of gcc: "14" */
+	json_t *programs, *skipped;
+	void (*say)(void *data, const char *text);
+	void *data;
+};
+
+static void maker_clear(struct maker *maker)
+{
+	free(maker->upper);
+	debs_close(&maker->debs);
+	strlist_free(&maker->packages);
+	strlist_free(&maker->fetch);
+	strlist_free(&maker->versions);
+	json_decref(maker->programs);
+	json_decref(maker->skipped);
+}
+
+static void skip(struct maker *maker, const char *what, char *why)
+{
+	json_array_append_new(maker->skipped, json_pack("{ss ss}", "package", what, "reason", why));
+	free(why);
+}
+
+/* The names by which compilers and multiarch folders go. */
+static const char *triplet_of(const char *architecture)
+{
+	static const char *const names[][2] = {
+		{ "riscv64", "riscv64-linux-gnu" }, { "arm64", "aarch64-linux-gnu" },	  { "armhf", "arm-linux-gnueabihf" }, { "armel", "arm-linux-gnueabi" },
+		{ "amd64", "x86_64-linux-gnu" },    { "ppc64el", "powerpc64le-linux-gnu" }, { "s390x", "s390x-linux-gnu" },	  { "i386", "i386-linux-gnu" },
+	};
+
+	for (size_t i = 0; i < array_len(names); i++)
+		if (str_equal(names[i][0], architecture))
+			return names[i][1];
+	return NULL;
+}
+
+/* Package names have no underscore: gcc-14-x86-64-linux-gnu. */
+static char *tool_package(const char *start, const char *triplet)
+{
+	char *name = xprintf("%s-%s", start, triplet);
+
+	for (char *at = name; *at; at++)
+		if (*at == '_')
+			*at = '-';
+	return name;
+}
+
+/* ---- which packages ---- */
+
+/* Do the two come from one source, of one version? Says why not. */
+static bool belong_together(struct maker *maker, const char *foreign_name, const char *host_name)
+{
+	const struct deb *foreign = debs_find(&maker->debs, foreign_name, maker->source->foreign);
+	const struct deb *host = debs_find(&maker->debs, host_name, maker->source->host);
+
+	if (!foreign || !host) {
+		skip(maker, foreign_name, xprintf("the archive has no %s for %s", foreign ? host_name : foreign_name,
+						  foreign ? maker->source->host : maker->source->foreign));
+		return false;
+	}
+	_cleanup_(freep) char *one = deb_source_version(foreign->version), *other = deb_source_version(host->version);
+	if (!str_equal(one, other))
+		skip(maker, foreign_name, xprintf("the versions differ: %s for %s, %s is %s", foreign->version, maker->source->foreign, host_name, host->version));
+	return str_equal(one, other);
+}
+
+static void want(struct maker *maker, const char *foreign, const char *host)
+{
+	strlist_add(&maker->packages, host);
+	strlist_printf(&maker->fetch, "%s:%s", foreign, maker->source->foreign);
+	strlist_printf(&maker->fetch, "%s:%s", host, maker->source->host);
+}
+
+/* Debian 13 has the native compiler in gcc-14-riscv64-linux-gnu as well, Debian 12 in gcc-12. */
+static const char *native_package(const struct maker *maker, const char *named, const char *plain)
+{
+	return debs_find(&maker->debs, named, maker->source->foreign) ? named : plain;
+}
+
+static bool want_gcc(struct maker *maker, int64_t version)
+{
+	static const char *const parts[] = { "gcc", "cpp", "g++" };
+	bool any = false;
+
+	for (size_t i = 0; i < array_len(parts); i++) {
+		_cleanup_(freep) char *plain = xprintf("%s-%lld", parts[i], (long long)version), *named = tool_package(plain, maker->triplet);
+		const char *native = native_package(maker, named, plain);
+		if (!belong_together(maker, native, named))
+			return any;
+		want(maker, native, named);
+		any = true;
+	}
+	strlist_printf(&maker->versions, "%lld", (long long)version);
+	return any;
+}
+
+static int look_up_gcc(struct maker *maker, struct error *err)
+{
+	static const char *const parts[] = { "gcc", "cpp", "g++" };
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	for (size_t i = 0; i < array_len(parts); i++)
+		for (int version = GCC_OLDEST; version <= GCC_NEWEST; version++) {
+			strlist_printf(&names, "%s-%d", parts[i], version);
+			_cleanup_(freep) char *plain = xprintf("%s-%d", parts[i], version);
+			strlist_take(&names, tool_package(plain, maker->triplet));
+		}
+	strlist_add(&names, "gcc");
+	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0)
+		return -1;
+	return debs_look_up(&maker->debs, &names, maker->source->host, err);
+}
+
+/* The version that the distribution calls gcc; if that one has no twin, the newest that has, which a Dockerfile may then name. */
+static int choose_gcc(struct maker *maker, struct error *err)
+{
+	const struct deb *standard = NULL;
+	int64_t version = 0;
+
+	if (look_up_gcc(maker, err) < 0)
+		return -1;
+	standard = debs_find(&maker->debs, "gcc", maker->source->foreign);
+	const char *at = standard ? strstr(standard->depends, "gcc-") : NULL;
+	for (at = at ? at + 4 : NULL; at && *at >= '0' && *at <= '9'; at++)
+		version = version * 10 + *at - '0';
+	if (version && want_gcc(maker, version))
+		return 0;
+	for (version = GCC_NEWEST; version >= GCC_OLDEST; version--) {
+		_cleanup_(freep) char *plain = xprintf("gcc-%lld", (long long)version), *named = tool_package(plain, maker->triplet);
+		if (debs_find(&maker->debs, named, maker->source->host) && want_gcc(maker, version))
+			return 0;
+	}
+	return 0;
+}
+
+static int choose_packages(struct maker *maker, struct error *err)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+	_cleanup_(freep) char *binutils = tool_package("binutils", maker->triplet);
+
+	for (const struct twin_package *package = twin_packages; package->name; package++)
+		strlist_add(&names, package->name);
+	strlist_add(&names, binutils);
+	strlist_add(&names, "binutils");
+	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0 || debs_look_up(&maker->debs, &names, maker->source->host, err) < 0)
+		return -1;
+	for (const struct twin_package *package = twin_packages; package->name; package++)
+		if (belong_together(maker, package->name, package->name))
+			want(maker, package->name, package->name);
+	if (belong_together(maker, native_package(maker, binutils, "binutils"), binutils))
+		want(maker, native_package(maker, binutils, "binutils"), binutils);
+	return choose_gcc(maker, err);
+}
+
+static bool is_library(const char *name)
+{
+	return (str_starts(name, "lib") || str_equal(name, "zlib1g")) && !str_ends(name, "-dev") && !strstr(name, "-cross") && !str_starts(name, "libc-bin");
+}
+
+/* The libraries that the chosen packages depend on, by their own words; of this machine. */
+static int choose_libraries(struct maker *maker, struct error *err)
+{
+	struct strlist known _cleanup_(strlist_free) = { 0 };
+
+	strlist_add_all(&known, &maker->packages);
+	for (size_t from = 0, round = 0; from < known.len && round < LIBRARY_ROUNDS; round++) {
+		struct strlist more _cleanup_(strlist_free) = { 0 };
+		size_t end = known.len;
+		for (; from < end; from++) {
+			const struct deb *deb = debs_find(&maker->debs, known.items[from], maker->source->host);
+			struct strlist depends _cleanup_(strlist_free) = { 0 };
+			if (deb)
+				deb_depends(deb->depends, &depends);
+			for (size_t i = 0; i < depends.len; i++)
+				if (is_library(depends.items[i]) && !strlist_has(&known, depends.items[i]) && !strlist_has(&more, depends.items[i]))
+					strlist_add(&more, depends.items[i]);
+		}
+		if (debs_look_up(&maker->debs, &more, maker->source->host, err) < 0)
+			return -1;
+		for (size_t i = 0; i < more.len; i++)
+			if (debs_find(&maker->debs, more.items[i], maker->source->host)) {
+				strlist_add(&known, more.items[i]);
+				strlist_printf(&maker->fetch, "%s:%s", more.items[i], maker->source->host);
+			}
+	}
+	return 0;
+}
+
+/* ---- files of packages ---- */
+
+static char *package_file(const struct maker *maker, const char *architecture, const char *package, const char *path)
+{
+	return xprintf("%s/%s/%s/%s", maker->folder, architecture, package, path);
+}
+
+static bool is_program(const char *path)
+{
+	struct stat info;
+	char magic[4] = "";
+	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && fd_read_full(fd, magic, 4, path, NULL) == 4 && !memcmp(magic, "\177ELF", 4);
+}
+
+/* /bin is a link to /usr/bin in every image that has twins, whatever a package calls its files. */
+static char *find_program(const struct maker *maker, const char *architecture, const char *package, const char *name, char **ret_path)
+{
+	static const char *const places[] = { "usr/bin", "bin", "usr/sbin", "sbin" };
+
+	for (size_t i = 0; i < array_len(places); i++) {
+		_cleanup_(freep) char *below = xprintf("%s/%s", places[i], name);
+		char *file = package_file(maker, architecture, package, below);
+		if (is_program(file)) {
+			*ret_path = xprintf("/usr/%s/%s", strstr(places[i], "sbin") ? "sbin" : "bin", name);
+			return file;
+		}
+		free(file);
+	}
+	return NULL;
+}
+
+static int copy_to(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err)
+{
+	struct buf bytes _cleanup_(buf_free) = { 0 };
+	_cleanup_(freep) char *path = path_join(maker->upper, to), *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+
+	if (dir_make(AT_FDCWD, folder, 0755, err) < 0 || file_read(AT_FDCWD, from, PROGRAM_MAX, &bytes, err) < 0)
+		return -1;
+	_cleanup_(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || fd_write_all(fd, bytes.data, bytes.len, path, err) < 0)
+		return fd < 0 ? error_errno(err, errno, "cannot make %s", path) : -1;
+	return fchmod(fd, mode) < 0 ? error_errno(err, errno, "cannot make %s", path) : 0;
+}
+
+/* Where this machine's libraries of any of the packages lie. */
+static char *library_path(const struct maker *maker)
+{
+	struct strlist folders _cleanup_(strlist_free) = { 0 };
+
+	for (size_t i = 0; i < maker->debs.len; i++) {
+		const struct deb *deb = &maker->debs.items[i];
+		if (!str_equal(deb->architecture, maker->source->host))
+			continue;
+		strlist_printf(&folders, "%s/%s/%s/usr/lib/%s", maker->folder, deb->architecture, deb->name, maker->host_triplet);
+		strlist_printf(&folders, "%s/%s/%s/lib/%s", maker->folder, deb->architecture, deb->name, maker->host_triplet);
+	}
+	return strlist_join(&folders, ":");
+}
+
+/* The file in the libc6 package; its links are absolute. */
+static char *find_loader(const struct maker *maker)
+{
+	static const char *const names[] = { "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "ld-linux-riscv64-lp64d.so.1" };
+	static const char *const places[] = { "usr/lib", "lib" };
+
+	for (size_t i = 0; i < array_len(names); i++)
+		for (size_t j = 0; j < array_len(places); j++) {
+			_cleanup_(freep) char *below = xprintf("%s/%s/%s", places[j], maker->host_triplet, names[i]);
+			char *file = package_file(maker, maker->source->host, "libc6", below);
+			if (is_program(file))
+				return file;
+			free(file);
+		}
+	return NULL;
+}
+
+/* Copies what the twin's own loader finds for it. */
+static int copy_libraries(struct maker *maker, const char *loader, const char *libraries, const char *program, struct error *err)
+{
+	const char *argv[] = { loader, "--library-path", libraries, "--list", program, NULL };
+	struct strlist lines _cleanup_(strlist_free) = { 0 };
+	struct buf said _cleanup_(buf_free) = { 0 };
+
+	if (process_capture(argv, NULL, 1 << 20, &said, err) < 0)
+		return error_wrap(err, "cannot list the libraries of %s", program);
+	buf_reserve(&said, 0);
+	strlist_split(&lines, said.data, '\n');
+	for (size_t i = 0; i < lines.len; i++) {
+		const char *name = lines.items[i] + strspn(lines.items[i], "\t "), *found = strstr(name, " => ");
+		if (!found)
+			continue;
+		_cleanup_(freep) char *path = xstrndup(found + 4, strcspn(found + 4, " "));
+		_cleanup_(freep) char *to = xprintf("lib/%.*s", (int)(found - name), name), *there = path_join(maker->upper, to);
+		if (!str_starts(path, maker->folder))
+			return error_set(err, ERROR_NOT_FOUND, "no package has %.*s for %s", (int)(found - name), name, program);
+		if (access(there, F_OK) < 0 && copy_to(maker, path, to, 0755, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- one program ---- */
+
+struct program {
+	const char *file;  /* the image's, unpacked */
+	const char *path;  /* in the image */
+	const char *twin;  /* this machine's, unpacked */
+	char *to;	   /* in the set's tree; owned */
+	enum twin_kind kind;
+	const char *deny;
+	json_t *env, *c_folders, *cxx_folders; /* owned, or NULL */
+	char *plugin;	   /* in the set's tree; owned, or NULL */
+};
+
+static void program_clear(struct program *program)
+{
+	free(program->to);
+	free(program->plugin);
+	json_decref(program->env);
+	json_decref(program->c_folders);
+	json_decref(program->cxx_folders);
+}
+
+static int add_program(struct maker *maker, const struct program *program, struct error *err)
+{
+	struct buf bytes _cleanup_(buf_free) = { 0 };
+	char text[DIGEST_TEXT_SIZE];
+	struct digest digest;
+
+	if (file_read(AT_FDCWD, program->file, PROGRAM_MAX, &bytes, err) < 0)
+		return -1;
+	digest_of(DIGEST_SHA256, bytes.data, bytes.len, &digest);
+	json_t *row = json_pack("{ss ss ss sI si}", "path", program->path, "twin", program->to, "digest", digest_print(&digest, text), "size",
+				(json_int_t)bytes.len, "kind", (int)program->kind);
+	if (program->deny) {
+		struct strlist words _cleanup_(strlist_free) = { 0 };
+		strlist_split(&words, program->deny, '\n');
+		json_object_set_new(row, "deny", json_from_strlist(&words));
+	}
+	if (program->env)
+		json_object_set(row, "env", program->env);
+	if (program->c_folders)
+		json_object_set(row, "cFolders", program->c_folders);
+	if (program->cxx_folders)
+		json_object_set(row, "cxxFolders", program->cxx_folders);
+	if (program->plugin)
+		json_object_set_new(row, "plugin", json_string(program->plugin));
+	json_array_append_new(maker->programs, row);
+	return 0;
+}
+
+static int add_twin(struct maker *maker, const struct program *program, struct error *err)
+{
+	return copy_to(maker, program->twin, program->to, 0755, err) < 0 ? -1 : add_program(maker, program, err);
+}
+
+/* "riscv64-unknown-linux-gnu", as it stands in the image's program: the text with three dashes before "linux-gnu…". */
+static char *find_machine_name(const char *file)
+{
+	struct buf bytes _cleanup_(buf_free) = { 0 };
+	const char *end, *found;
+
+	if (file_read(AT_FDCWD, file, PROGRAM_MAX, &bytes, NULL) < 0)
+		return NULL;
+	end = bytes.data + bytes.len;
+	for (const char *at = bytes.data; (found = memmem(at, (size_t)(end - at), "-linux-gnu", 10)); at = found + 1) {
+		const char *start = found, *rest = found + 10;
+		int dashes = 1;
+		while (start > bytes.data && ((start[-1] >= 'a' && start[-1] <= 'z') || (start[-1] >= '0' && start[-1] <= '9') || start[-1] == '_' || start[-1] == '-'))
+			dashes += *--start == '-';
+		if (dashes == 2 && start > bytes.data && !start[-1] && rest + strcspn(rest, "/ %") < end)
+			return xstrdup(start);
+	}
+	return NULL;
+}
+
+/* What the shell or make would say of its machine, given as variables, which they take in place of what is compiled in. */
+static json_t *machine_variables(const char *names, const char *file)
+{
+	_cleanup_(freep) char *machine = find_machine_name(file);
+	struct strlist list _cleanup_(strlist_free) = { 0 };
+	json_t *env = machine ? json_array() : NULL;
+
+	strlist_split(&list, names, ' ');
+	for (size_t i = 0; env && i < list.len; i++) {
+		bool host_type = str_equal(list.items[i], "HOSTTYPE");
+		_cleanup_(freep) char *line = xprintf("%s=%.*s", list.items[i], host_type ? (int)strcspn(machine, "-") : (int)strlen(machine), machine);
+		json_array_append_new(env, json_string(line));
+	}
+	return env;
+}
+
+static int add_plain(struct maker *maker, const char *package, const char *name, struct error *err)
+{
+	_cleanup_(freep) char *path = NULL, *host_path = NULL;
+	_cleanup_(freep) char *file = find_program(maker, maker->source->foreign, package, name, &path);
+	_cleanup_(freep) char *twin = find_program(maker, maker->source->host, package, name, &host_path);
+	const struct twin_special *special = twin_special_find(name);
+	struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin };
+
+	if (!file || !twin)
+		return 0;
+	program.to = xprintf("bin/%s/%s", package, name);
+	if (special) {
+		program.kind = special->kind;
+		program.deny = special->deny;
+		program.env = special->variables ? machine_variables(special->variables, file) : NULL;
+		if (special->variables && !program.env) {
+			skip(maker, name, xstrdup("its name of the machine was not found"));
+			return 0;
+		}
+	}
+	return add_twin(maker, &program, err);
+}
+
+static void list_programs(const struct maker *maker, const char *package, struct strlist *ret)
+{
+	static const char *const places[] = { "usr/bin", "bin", "usr/sbin", "sbin" };
+
+	for (size_t i = 0; i < array_len(places); i++) {
+		_cleanup_(freep) char *folder = package_file(maker, maker->source->host, package, places[i]);
+		dir_names(AT_FDCWD, folder, ret, NULL);
+	}
+}
+
+static int add_package(struct maker *maker, const struct twin_package *package, struct error *err)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	list_programs(maker, package->name, &names);
+	for (size_t i = 0; i < names.len; i++) {
+		bool wanted = package->only ? twin_list_has(package->only, names.items[i]) : !package->skip || !twin_list_has(package->skip, names.items[i]);
+		if (wanted && add_plain(maker, package->name, names.items[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- binutils and gcc ---- */
+
+static char *plugin_path(const struct maker *maker)
+{
+	return maker->versions.len ? xprintf("lib/gcc-%s/liblto_plugin.so", maker->versions.items[0]) : NULL;
+}
+
+static int add_binutils(struct maker *maker, struct error *err)
+{
+	_cleanup_(freep) char *named = tool_package("binutils", maker->triplet);
+	const char *native = native_package(maker, named, "binutils");
+
+	for (const struct twin_tool *tool = twin_binutils; tool->name; tool++) {
+		_cleanup_(freep) char *name = xprintf("%s-%s", maker->triplet, tool->name), *path = NULL, *unused = NULL;
+		_cleanup_(freep) char *file = find_program(maker, maker->source->foreign, native, name, &path);
+		_cleanup_(freep) char *twin = find_program(maker, maker->source->host, named, name, &unused);
+		struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = tool->kind };
+		if (!file || !twin)
+			continue;
+		program.to = xprintf("bin/binutils/%s", tool->name);
+		program.plugin = tool->kind == TWIN_LINKER || tool->kind == TWIN_ARCHIVER ? plugin_path(maker) : NULL;
+		if (add_twin(maker, &program, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Writes `to`, as long as `from`, over its only place in the file. */
+static bool overwrite(struct buf *bytes, const char *from, const char *to)
+{
+	size_t len = strlen(from) + 1;
+	char *at = memmem(bytes->data, bytes->len, from, len);
+
+	if (!at || memmem(at + 1, bytes->len - (size_t)(at + 1 - bytes->data), from, len))
+		return false;
+	memcpy(at, to, len);
+	return true;
+}
+
+static int add_driver(struct maker *maker, struct program *program, struct error *err)
+{
+	struct buf bytes _cleanup_(buf_free) = { 0 };
+	_cleanup_(freep) char *made = path_join(maker->folder, "driver");
+
+	if (file_read(AT_FDCWD, program->twin, PROGRAM_MAX, &bytes, err) < 0)
+		return -1;
+	/* the second one stands alone where both are one folder, as before gcc 13 */
+	bool libexec = overwrite(&bytes, "/usr/libexec/gcc-cross/", "/usr/libexec/gcc///////");
+	if (!overwrite(&bytes, "/usr/lib/gcc-cross/", "/usr/lib/gcc///////")) {
+		skip(maker, program->path, xstrdup("the cross driver's folders are not where they are expected"));
+		return 0;
+	}
+	(void)libexec;
+	if (file_replace(AT_FDCWD, made, bytes.data, bytes.len, 0755, err) < 0)
+		return -1;
+	program->twin = made;
+	return add_twin(maker, program, err);
+}
+
+static int add_drivers(struct maker *maker, const char *version, struct error *err)
+{
+	for (const struct twin_tool *tool = twin_gcc; tool->name; tool++) {
+		_cleanup_(freep) char *plain = xprintf("%s-%s", tool->name, version), *named = tool_package(plain, maker->triplet);
+		_cleanup_(freep) char *name = xprintf("%s-%s", maker->triplet, plain), *path = NULL, *unused = NULL;
+		_cleanup_(freep) char *file = find_program(maker, maker->source->foreign, native_package(maker, named, plain), name, &path);
+		_cleanup_(freep) char *twin = find_program(maker, maker->source->host, named, name, &unused);
+		struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = TWIN_DRIVER };
+		if (!file || !twin)
+			continue;
+		program.to = xprintf("bin/gcc-%s/%s", version, tool->name);
+		if (add_driver(maker, &program, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A file of gcc's own folder, in whichever of the packages it lies. */
+static char *find_internal(const struct maker *maker, const char *architecture, const char *gcc, const char *version, const char *name, char **ret_path)
+{
+	static const char *const parts[] = { "gcc", "cpp", "g++" }, *const places[] = { "usr/libexec", "usr/lib" };
+
+	for (size_t i = 0; i < array_len(parts); i++)
+		for (size_t j = 0; j < array_len(places); j++) {
+			_cleanup_(freep) char *plain = xprintf("%s-%s", parts[i], version), *named = tool_package(plain, maker->triplet);
+			_cleanup_(freep) char *below = xprintf("%s/%s/%s/%s/%s", places[j], gcc, maker->triplet, version, name);
+			bool foreign = str_equal(architecture, maker->source->foreign);
+			char *file = package_file(maker, architecture, foreign ? native_package(maker, named, plain) : named, below);
+			if (is_program(file)) {
+				*ret_path = xprintf("/%s", below);
+				return file;
+			}
+			free(file);
+		}
+	return NULL;
+}
+
+/* The native compiler's folders, in its order and with its very words, since they show in debug information. */
+static json_t *c_folders(const char *triplet, const char *version)
+{
+	_cleanup_(freep) char *own = xprintf("/usr/lib/gcc/%s/%s", triplet, version);
+
+	return json_pack("[s+ s+ s s+ s+++ s+ s]", own, "/include", "/usr/local/include/", triplet, "/usr/local/include", own, "/include-fixed", own,
+			 "/../../../../", triplet, "/include", "/usr/include/", triplet, "/usr/include");
+}
+
+static json_t *cxx_folders(const char *triplet, const char *version)
+{
+	_cleanup_(freep) char *include = xprintf("/usr/lib/gcc/%s/%s/../../../../include", triplet, version);
+	_cleanup_(freep) char *common = xprintf("%s/c++/%s", include, version), *own = xprintf("%s/%s/c++/%s", include, triplet, version);
+
+	return json_pack("[s s s+]", common, own, common, "/backward");
+}
+
+static int add_compilers(struct maker *maker, const char *version, struct error *err)
+{
+	for (const struct twin_tool *tool = twin_gcc_internal; tool->name; tool++) {
+		_cleanup_(freep) char *path = NULL, *unused = NULL;
+		_cleanup_(freep) char *file = find_internal(maker, maker->source->foreign, "gcc", version, tool->name, &path);
+		_cleanup_(freep) char *twin = find_internal(maker, maker->source->host, "gcc-cross", version, tool->name, &unused);
+		struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = tool->kind };
+		if (!file || !twin)
+			continue;
+		program.to = xprintf("bin/gcc-%s/%s", version, tool->name);
+		program.c_folders = tool->languages ? c_folders(maker->triplet, version) : NULL;
+		program.cxx_folders = str_equal(tool->languages, "c++") ? cxx_folders(maker->triplet, version) : NULL;
+		if (add_twin(maker, &program, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_gcc(struct maker *maker, const char *version, struct error *err)
+{
+	_cleanup_(freep) char *unused = NULL, *to = xprintf("lib/gcc-%s/liblto_plugin.so", version);
+	_cleanup_(freep) char *plugin = find_internal(maker, maker->source->host, "gcc-cross", version, "liblto_plugin.so", &unused);
+
+	if (plugin && copy_to(maker, plugin, to, 0755, err) < 0)
+		return -1;
+	return add_drivers(maker, version, err) < 0 || add_compilers(maker, version, err) < 0 ? -1 : 0;
+}
+
+/* ---- the set ---- */
+
+static int add_all(struct maker *maker, struct error *err)
+{
+	for (const struct twin_package *package = twin_packages; package->name; package++)
+		if (strlist_has(&maker->packages, package->name) && add_package(maker, package, err) < 0)
+			return -1;
+	for (size_t i = 0; i < maker->versions.len; i++)
+		if (add_gcc(maker, maker->versions.items[i], err) < 0)
+			return -1;
+	return add_binutils(maker, err);
+}
+
+static int add_all_libraries(struct maker *maker, struct error *err)
+{
+	_cleanup_(freep) char *loader = find_loader(maker), *libraries = library_path(maker);
+	const json_t *row;
+	size_t i;
+
+	if (!loader)
+		return error_set(err, ERROR_UNSUPPORTED, "the package libc6 has no loader that is known");
+	if (copy_to(maker, loader, "ld.so", 0755, err) < 0)
+		return -1;
+	json_array_foreach(maker->programs, i, row) {
+		_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
+		if (copy_libraries(maker, loader, libraries, program, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_list(const struct maker *maker, struct error *err)
+{
+	char platform[PLATFORM_TEXT_SIZE];
+	_cleanup_(freep) char *path = path_join(maker->upper, TWIN_FILE);
+	json_t *list _cleanup_(json_release) =
+		json_pack("{si ss ss ss sO sO}", "format", TWIN_FORMAT, "distribution", maker->source->distribution, "suite", maker->source->suite, "platform",
+			  platform_print(&maker->source->platform, platform), "programs", maker->programs, "skipped", maker->skipped);
+	_cleanup_(freep) char *text = json_text(list);
+
+	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, err);
+}
+
+static int commit(struct maker *maker, struct error *err)
+{
+	struct image_config config _cleanup_(config_clear) = { 0 };
+	struct reference name _cleanup_(reference_clear) = { 0 };
+	struct descriptor layer _cleanup_(descriptor_clear) = { 0 };
+	_cleanup_(freep) char *number = NULL, *by = xprintf("sampan twin build %s:%s", maker->source->distribution, maker->source->suite);
+	char created[32], platform[PLATFORM_TEXT_SIZE];
+	struct history history = { .created = time_print(time(NULL), created), .created_by = by };
+	struct digest diff_id, manifest;
+
+	if (reference_parse(maker->source->reference, &name, err) < 0 ||
+	    layer_commit(maker->store, NULL, 0, maker->upper, 0, &layer, &diff_id, &number, err) < 0)
+		return -1;
+	platform_host(&config.platform);
+	config.created = xstrdup(created);
+	strlist_env_set(&config.labels, TWIN_LABEL, platform_print(&maker->source->platform, platform));
+	config_add_diff_id(&config, &diff_id);
+	config_add_history(&config, &history);
+	return store_image_commit(maker->store, &config, &layer, 1, &name, 1, &manifest, err);
+}
+
+static int make(struct maker *maker, struct error *err)
+{
+	if (!maker->triplet || !maker->host_triplet)
+		return error_set(err, ERROR_UNSUPPORTED, "no compiler names are known for %s", maker->source->foreign);
+	maker->say(maker->data, "reading the package lists");
+	if (debs_open(maker->source, maker->folder, &maker->debs, err) < 0 || choose_packages(maker, err) < 0 || choose_libraries(maker, err) < 0)
+		return -1;
+	_cleanup_(freep) char *fetching = xprintf("fetching %zu packages", maker->fetch.len);
+	maker->say(maker->data, fetching);
+	if (debs_fetch(&maker->debs, &maker->fetch, err) < 0)
+		return -1;
+	maker->say(maker->data, "choosing programs and their libraries");
+	if (dir_make(AT_FDCWD, maker->upper, 0755, err) < 0 || add_all(maker, err) < 0 || add_all_libraries(maker, err) < 0 || write_list(maker, err) < 0)
+		return -1;
+	_cleanup_(freep) char *packing = xprintf("packing %zu twins", json_array_size(maker->programs));
+	maker->say(maker->data, packing);
+	return commit(maker, err);
+}
+
+int twin_make(struct store *store, const struct twin_source *source, const char *folder, void (*say)(void *data, const char *text), void *data,
+	      struct error *err)
+{
+	struct maker maker _cleanup_(maker_clear) = { .store = store, .source = source, .folder = folder, .say = say, .data = data };
+
+	maker.upper = path_join(folder, "upper");
+	maker.triplet = triplet_of(source->foreign);
+	maker.host_triplet = triplet_of(source->host);
+	maker.programs = json_array();
+	maker.skipped = json_array();
+	return make(&maker, err) < 0 ? error_wrap(err, "cannot make twins of %s:%s", source->distribution, source->suite) : 0;
+}

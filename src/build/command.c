@@ -12,12 +12,16 @@
 #include "build/copy.h"
 #include "build/executor.h"
 #include "build/secret.h"
+#include "build/verify.h"
 
 /* What lives as long as the process runs. */
 struct run_job {
 	struct build_step *step;
+	struct emulator emulator;
+	struct step_twins twins;
+	struct strlist argv, env;
 	struct mount_spec *mounts;
-	size_t mounts_len;
+	size_t mounts_len, twin_mounts; /* of them, those of the twins */
 	int *locks; /* of cache mounts */
 	size_t locks_len;
 	char *secrets; /* a folder of the workspace with a tmpfs on its merged/; NULL: none needed yet */
@@ -38,6 +42,10 @@ static void job_clear(struct run_job *job)
 		workspace_remove(&job->step->build->workspace, job->secrets, NULL);
 	free(job->secrets);
 	secret_list_free(&job->secret_env);
+	secret_list_free(&job->env);
+	strlist_free(&job->argv);
+	step_twins_clear(&job->twins);
+	emulator_clear(&job->emulator);
 }
 
 static enum network_mode network_of(const struct build_step *step)
@@ -262,13 +270,17 @@ static void prepare_env(const struct build_step *step, struct strlist *ret)
 		strlist_add(ret, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }
 
-static void add_twin_mounts(struct run_job *job, const struct step_twins *twins, const struct emulator *emulator)
+/* The last ones, so that they can be left out. */
+static void add_twin_mounts(struct run_job *job)
 {
 	struct mount_spec mounts[STEP_TWINS_MOUNTS];
 
-	step_twins_mounts(twins, emulator, mounts);
+	if (!job->twins.set)
+		return;
+	step_twins_mounts(&job->twins, &job->emulator, mounts);
 	for (size_t i = 0; i < STEP_TWINS_MOUNTS; i++)
 		add_mount(job, mounts[i].source, mounts[i].target, mounts[i].read_only);
+	job->twin_mounts = STEP_TWINS_MOUNTS;
 }
 
 static void show(void *data, const char *bytes, size_t len)
@@ -287,50 +299,75 @@ static int ended(const struct strlist *argv, int code, struct error *err)
 	return -1;
 }
 
-static int run_work(struct build_step *step, const char *folder, struct error *err)
+/* Runs it on a fresh layer in `folder`; returns the exit code. */
+static int run_process(struct run_job *job, const char *folder, const char *dispatcher, struct error *err)
 {
-	struct build *build = step->build;
+	struct build_step *step = job->step;
 	const struct image_config *config = &step->stage->config;
-	struct run_job job _cleanup_(job_clear) = { .step = step };
-	struct strlist argv _cleanup_(strlist_free) = { 0 }, env _cleanup_(strlist_free) = { 0 };
-	struct emulator emulator _cleanup_(emulator_clear) = { 0 };
-	struct step_twins twins _cleanup_(step_twins_clear) = { 0 };
-
-	emulator_find(&config->platform, &emulator);
-	if (emulator_check(&emulator, err) < 0 || build_unpack(build, step->stage, err) < 0 || step_twins_begin(step, &emulator, &twins, err) < 0)
-		return -1;
-	stage_argv(step->stage, step->instruction, &argv);
-	prepare_env(step, &env);
-	if (prepare_mounts(&job, folder, err) < 0)
-		return -1;
-	for (size_t i = 0; i < job.secret_env.len; i++)
-		strlist_add(&env, job.secret_env.items[i]);
-	if (step->instruction->is_script && prepare_script(&job, &argv, folder, err) < 0)
-		return -1;
-	if (twins.set)
-		add_twin_mounts(&job, &twins, &emulator);
 	const struct step run = {
-		.store = build->store,
+		.store = step->build->store,
 		.layers = &step->stage->numbers,
 		.dir = folder,
-		.emulator = &emulator,
-		.dispatcher = twins.dispatcher,
-		.argv = &argv,
-		.env = &env,
+		.emulator = &job->emulator,
+		.dispatcher = dispatcher,
+		.argv = &job->argv,
+		.env = &job->env,
 		.cwd = str_empty(config->working_dir) ? "/" : config->working_dir,
 		.user = str_empty(config->user) ? NULL : config->user,
 		.hostname = "sampan-build",
 		.network = network_of(step),
-		.mounts = job.mounts,
-		.mounts_len = job.mounts_len,
+		.mounts = job->mounts,
+		.mounts_len = job->mounts_len - (dispatcher ? 0 : job->twin_mounts),
 		.output = show,
-		.data = build->output,
+		.data = step->build->output,
 	};
 	int code = step_run(&run, err);
-	step_twins_end(step, &twins);
-	if (code < 0)
+
+	return code > 0 ? ended(&job->argv, code, err) : code;
+}
+
+/* --twins=verify: the same once more with everything emulated, on the same layers; what it leaves must be the same. */
+static int run_verify(struct run_job *job, const char *folder, struct error *err)
+{
+	struct workspace *workspace = &job->step->build->workspace;
+	_cleanup_(freep) char *again = workspace_folder(workspace, "verify", err), *upper = path_join(folder, "upper");
+
+	if (!again)
 		return -1;
-	return code ? ended(&argv, code, err) : 0;
+	output_note(job->step->build->output, "twins: once more, emulated, to compare");
+	_cleanup_(freep) char *other = path_join(again, "upper");
+	int result = run_process(job, again, NULL, err);
+	if (result == 0)
+		result = verify_same(upper, other, err);
+	else
+		error_wrap(err, "with everything emulated");
+	workspace_remove(workspace, again, NULL);
+	return result;
+}
+
+static int run_work(struct build_step *step, const char *folder, struct error *err)
+{
+	struct run_job job _cleanup_(job_clear) = { .step = step };
+	struct step_twins *twins = &job.twins;
+
+	emulator_find(&step->stage->config.platform, &job.emulator);
+	if (emulator_check(&job.emulator, err) < 0 || build_unpack(step->build, step->stage, err) < 0 ||
+	    step_twins_begin(step, &job.emulator, twins, err) < 0)
+		return -1;
+	stage_argv(step->stage, step->instruction, &job.argv);
+	prepare_env(step, &job.env);
+	if (prepare_mounts(&job, folder, err) < 0)
+		return -1;
+	for (size_t i = 0; i < job.secret_env.len; i++)
+		strlist_add(&job.env, job.secret_env.items[i]);
+	if (step->instruction->is_script && prepare_script(&job, &job.argv, folder, err) < 0)
+		return -1;
+	add_twin_mounts(&job);
+	int result = run_process(&job, folder, twins->dispatcher, err);
+	step_twins_end(step, twins);
+	if (result == 0 && twins->set && step->build->options->twins == TWINS_VERIFY)
+		result = run_verify(&job, folder, err);
+	return result;
 }
 
 static char *run_history(const struct build_step *step)

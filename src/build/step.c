@@ -46,7 +46,7 @@ struct keys {
 static int step_lookup(struct build_step *step, const struct step_kind *kind, struct keys *keys, struct cache_entry *ret, struct error *err)
 {
 	struct store *store = step->build->store;
-	bool use = !step->build->options->no_cache;
+	bool use = !step->build->options->no_cache && step->build->options->twins != TWINS_VERIFY;
 
 	if (step_key(step, kind, keys->chains, err) < 0)
 		return -1;

@@ -86,6 +86,17 @@ static int check_emulators(const struct build *build, struct error *err)
 	return 0;
 }
 
+static int open_context(struct build *build, struct error *err)
+{
+	const struct build_options *options = build->options;
+
+	if (!options->text)
+		return context_open_any(build->store, &build->workspace, options->context, options->file, &build->context, err);
+	build->context.file_name = xstrdup("Dockerfile");
+	buf_add_str(&build->context.text, options->text);
+	return 0;
+}
+
 static int build_prepare(struct build *build, struct error *err)
 {
 	const struct build_options *options = build->options;
@@ -94,7 +105,7 @@ static int build_prepare(struct build *build, struct error *err)
 	if (fstat(store_dir(build->store), &build->store_stat) < 0)
 		return error_errno(err, errno, "cannot look at %s", store_path(build->store));
 	if (secret_check(&options->secrets, err) < 0 || read_build_args(build, err) < 0 ||
-	    context_open_any(build->store, &build->workspace, options->context, options->file, &build->context, err) < 0)
+	    open_context(build, err) < 0)
 		return -1;
 	const struct buf *text = &build->context.text;
 	if (dockerfile_parse(text->data ? text->data : "", text->len, build->context.file_name, &build->file, err) < 0)
@@ -265,8 +276,9 @@ int build_run(struct store *store, const struct build_options *options, struct b
 	if (build_prepare(&build, err) < 0)
 		return -1;
 	build.output = output_new(options->quiet ? OUTPUT_QUIET : options->progress);
-	if (build_stage_run(&build, build.plan.target, err) < 0 || build_commit(&build, err) < 0)
+	if (build_stage_run(&build, build.plan.target, err) < 0 || (!options->discard && build_commit(&build, err) < 0))
 		return -1;
+	build_twins_report(&build);
 	warn_unused_args(&build);
 	*ret = build.result;
 	return 0;

@@ -9,6 +9,7 @@
 struct build_options {
 	const char *context;	/* folder, "-" (a Dockerfile on stdin, no context) */
 	const char *file;	/* NULL: context/Dockerfile */
+	const char *text;	/* the Dockerfile itself, without a context; else NULL */
 	struct reference *names;
 	size_t names_len;
 	bool has_platform;
@@ -22,12 +23,16 @@ struct build_options {
 	enum output_mode progress;
 	enum pull_policy pull;
 	enum twins_mode twins;
+	bool twins_fresh;	/* make them anew, though they are there */
+	bool discard;		/* run the steps, but make no image */
 	struct remote_options remote;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
 };
 struct build_result {
 	struct digest manifest, id;
 	size_t steps, cached; /* that make layers; of them, found in the cache */
+	double seconds;	      /* of processor time, of all that RUN ran */
+	unsigned twinned, emulated; /* programs that ran as twins and that were emulated, where there were twins */
 };
 /* For the whole command, before the store is opened and before any thread: a mount namespace of our own, with which all mounts of the build
  * end. Should be called once; mustn't by a server. */

@@ -6,6 +6,7 @@
  * store, mounts/cache-<digest of its id>/, kept between builds. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -299,6 +300,15 @@ static int ended(const struct strlist *argv, int code, struct error *err)
 	return -1;
 }
 
+/* Processor time of all children that have ended, with theirs. */
+static double children_seconds(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 /* Runs it on a fresh layer in `folder`; returns the exit code. */
 static int run_process(struct run_job *job, const char *folder, const char *dispatcher, struct error *err)
 {
@@ -320,9 +330,16 @@ static int run_process(struct run_job *job, const char *folder, const char *disp
 		.mounts_len = job->mounts_len - (dispatcher ? 0 : job->twin_mounts),
 		.output = show,
 		.data = step->build->output,
+		.beside = dispatcher ? twin_sample : NULL,
+		.beside_folder = job->twins.folder,
 	};
+	double before = children_seconds();
 	int code = step_run(&run, err);
 
+	double seconds = children_seconds() - before;
+	step->build->result.seconds += seconds;
+	if (dispatcher)
+		step_twins_end(step, &job->twins, seconds);
 	return code > 0 ? ended(&job->argv, code, err) : code;
 }
 
@@ -364,7 +381,6 @@ static int run_work(struct build_step *step, const char *folder, struct error *e
 		return -1;
 	add_twin_mounts(&job);
 	int result = run_process(&job, folder, twins->dispatcher, err);
-	step_twins_end(step, twins);
 	if (result == 0 && twins->set && step->build->options->twins == TWINS_VERIFY)
 		result = run_verify(&job, folder, err);
 	return result;

@@ -14,7 +14,7 @@
 
 int twins_mode_parse(const char *text, enum twins_mode *ret, struct error *err)
 {
-	static const char *const names[] = { [TWINS_AUTO] = "auto", [TWINS_OFF] = "off", [TWINS_VERIFY] = "verify" };
+	static const char *const names[] = { [TWINS_AUTO] = "auto", [TWINS_OFF] = "off", [TWINS_VERIFY] = "verify" }; /* REQUIRE is `sampan twin build` */
 
 	for (size_t i = 0; i < array_len(names); i++)
 		if (str_equal(names[i], text)) {
@@ -62,13 +62,13 @@ static int make_set(struct build *build, const struct twin_source *source, struc
 static int find_set(struct build *build, const struct twin_source *source, struct twin_set *ret, struct error *err)
 {
 	struct error failed _cleanup_(error_clear) = { 0 };
-	int found = twin_set_find(build->store, source->reference, ret, err);
+	int found = build->options->twins_fresh ? 0 : twin_set_find(build->store, source->reference, ret, err);
 
 	if (found)
 		return found;
 	if (make_set(build, source, &failed) == 0)
 		return twin_set_find(build->store, source->reference, ret, err);
-	if (failed.code == ERROR_INTERRUPTED || failed.code == ERROR_NO_SPACE || build->options->twins == TWINS_VERIFY) {
+	if (failed.code == ERROR_INTERRUPTED || failed.code == ERROR_NO_SPACE || build->options->twins >= TWINS_VERIFY) {
 		error_move(err, &failed);
 		return -1;
 	}
@@ -124,7 +124,7 @@ static int choose(struct build_step *step, const struct twin_set **ret, struct e
 		return -1;
 	if (read_source(step, folder, &source, &tree, &none) == 0)
 		result = set_of(build, &source, ret, err);
-	else if (none.code == ERROR_UNSUPPORTED)
+	else if (none.code == ERROR_UNSUPPORTED && build->options->twins < TWINS_VERIFY)
 		log_debug("no twins: %s", none.message);
 	else {
 		error_move(err, &none);
@@ -174,14 +174,44 @@ void step_twins_mounts(const struct step_twins *twins, const struct emulator *em
 	ret[3] = (struct mount_spec){ path_join(twins->folder, "state"), xstrdup(TWIN_STATE), false };
 }
 
-void step_twins_end(struct build_step *step, const struct step_twins *twins)
+void step_twins_end(struct build_step *step, const struct step_twins *twins, double seconds)
 {
-	struct twin_counts *sum = &step->build->twins.counts;
-	struct twin_counts counts _cleanup_(twin_counts_clear) = { 0 };
+	struct error err _cleanup_(error_clear) = { 0 };
 
-	if (!twins->set || twin_counts_read(twins->set, twins->folder, &counts, NULL) < 0)
+	if (twins->set && twin_counts_add(&step->build->twins.counts, twins->set, twins->folder, seconds, &err) < 0)
+		log_warn("what the step executed is not known: %s", err.message);
+}
+
+/* ---- the sums ---- */
+
+enum { REPORT_PROGRAMS = 10 };
+
+static void report(struct build *build, char *text)
+{
+	output_note(build->output, text);
+	free(text);
+}
+
+void build_twins_report(struct build *build)
+{
+	struct twin_counts *counts = &build->twins.counts;
+	struct twin_count twinned = twin_counts_sum(counts, true), emulated = twin_counts_sum(counts, false);
+	int left = REPORT_PROGRAMS;
+
+	build->result.twinned = twinned.execs;
+	build->result.emulated = emulated.execs;
+	if (!twinned.execs && !emulated.execs)
 		return;
-	sum->twinned += counts.twinned;
-	sum->emulated += counts.emulated;
-	sum->outside += counts.outside;
+	output_begin(build->output, "twins");
+	report(build, xprintf("%u programs ran as twins in %.1f s of processor time, %u were emulated in %.1f s", twinned.execs, twinned.seconds,
+			      emulated.execs, emulated.seconds));
+	if (counts->outside)
+		report(build, xprintf("%u ran behind a chroot, where there are no twins", counts->outside));
+	twin_counts_sort(counts);
+	for (size_t i = 0; i < counts->len && left; i++)
+		if (!counts->items[i].twin && counts->items[i].seconds > 0) {
+			report(build, xprintf("%8.1f s  %6u ×  %s", counts->items[i].seconds, counts->items[i].execs, counts->items[i].program));
+			left--;
+		}
+	output_end(build->output, OUTPUT_DONE);
 }

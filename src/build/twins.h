@@ -7,7 +7,8 @@
 struct build;
 struct build_step;
 
-enum twins_mode { TWINS_AUTO, TWINS_OFF, TWINS_VERIFY };
+/* AUTO: where there can be any. VERIFY: run each step that has them both ways, and compare. REQUIRE: it is an error if there are none. */
+enum twins_mode { TWINS_AUTO, TWINS_OFF, TWINS_VERIFY, TWINS_REQUIRE };
 int twins_mode_parse(const char *text, enum twins_mode *ret, struct error *err);
 
 /* Of a build: the sets that were looked for, and the sums over all steps. */
@@ -33,6 +34,8 @@ int step_twins_begin(struct build_step *step, const struct emulator *emulator, s
 /* The mounts that the dispatcher needs: four, their strings owned by the caller. */
 enum { STEP_TWINS_MOUNTS = 4 };
 void step_twins_mounts(const struct step_twins *twins, const struct emulator *emulator, struct mount_spec ret[STEP_TWINS_MOUNTS]);
-/* Adds what the step executed to the build's sums. */
-void step_twins_end(struct build_step *step, const struct step_twins *twins);
+/* Adds what the step executed to the build's sums. `seconds` is the processor time of its processes. */
+void step_twins_end(struct build_step *step, const struct step_twins *twins, double seconds);
+/* The sums as lines for the build's output; nothing if no step had twins. */
+void build_twins_report(struct build *build);
 #endif

@@ -90,8 +90,8 @@ static int print_result(const struct context *context, const struct build_result
 	if (iid_file && file_replace(AT_FDCWD, iid_file, id, strlen(id), 0644, err) < 0)
 		return -1;
 	if (context->format == FORMAT_JSON)
-		printf("{\"id\":\"%s\",\"manifest\":\"%s\",\"steps\":%zu,\"cached\":%zu}\n", id, digest_print(&result->manifest, manifest), result->steps,
-		       result->cached);
+		printf("{\"id\":\"%s\",\"manifest\":\"%s\",\"steps\":%zu,\"cached\":%zu,\"processorSeconds\":%.2f,\"twins\":%u,\"emulated\":%u}\n", id,
+		       digest_print(&result->manifest, manifest), result->steps, result->cached, result->seconds, result->twinned, result->emulated);
 	else if (context->quiet)
 		printf("%s\n", id);
 	return 0;

@@ -43,20 +43,29 @@ int twin_set_find(struct store *store, const char *reference, struct twin_set *r
 void twin_set_clear(struct twin_set *set);
 size_t twin_set_programs(const struct twin_set *set);
 
-/* Writes the dispatcher, its table and an empty state into `folder`, for one step: the files "dispatcher", "table" and "state". */
+/* Writes the dispatcher, its table and empty records into `folder`, for one step: the files "dispatcher", "table", "state" and "samples". */
 int twin_set_prepare(const struct twin_set *set, const struct platform *platform, const char *folder, struct error *err);
 
-/* What a step executed, read from folder/state before that is removed. */
+/* ---- what a step executed, and how long (twin_count.c) ---- */
+/* Looks at the processes of /proc until it is killed, and writes down in folder/samples what runs. For a process of its own beside the step. */
+void twin_sample(const char *folder);
+
 struct twin_count {
-	char *program; /* the image's path; owned */
-	uint32_t execs;
+	char *program; /* the image's path, of long ones the end; owned */
 	bool twin;
+	uint32_t execs;
+	double seconds; /* of processor time, estimated */
 };
 struct twin_counts {
-	uint32_t twinned, emulated, outside;
-	struct twin_count *items; /* by falling number of execs */
+	struct twin_count *items;
 	size_t len;
+	uint32_t outside; /* execs behind a chroot, all emulated */
 };
-int twin_counts_read(const struct twin_set *set, const char *folder, struct twin_counts *ret, struct error *err);
+/* Adds what the step in `folder` did; `seconds` is the processor time of all its processes. */
+int twin_counts_add(struct twin_counts *counts, const struct twin_set *set, const char *folder, double seconds, struct error *err);
+/* Of all twins, or of all emulated programs: the sum, without a name. */
+struct twin_count twin_counts_sum(const struct twin_counts *counts, bool twin);
+/* By falling time. */
+void twin_counts_sort(struct twin_counts *counts);
 void twin_counts_clear(struct twin_counts *counts);
 #endif

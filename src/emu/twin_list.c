@@ -1,7 +1,7 @@
 /* The list: see twin_list.h.
  *
  * A program is on it if what it writes depends on its arguments and files alone. Not on it, and so always emulated: what asks for the machine (uname, arch,
- * nproc, getconf, ldconfig, dpkg and apt, whose architecture is compiled in), what computes in a number format that differs between machines (printf, seq and
+ * nproc, getconf, ldconfig, dpkg, whose architecture is compiled in), what computes in a number format that differs between machines (printf, seq and
  * numfmt use long double; od shows the machine's byte order), interpreters with a configuration of their machine (perl, python), and what loads modules
  * of the image. */
 #include "emu/twin_list.h"
@@ -12,35 +12,38 @@
 #define COREUTILS_SKIP "uname arch nproc printf seq numfmt od df stdbuf hostid uptime who users pinky factor"
 
 const struct twin_package twin_packages[] = {
-	{ "bash", "bash", NULL },
-	{ "bison", "bison", NULL },
-	{ "bzip2", NULL, "bzip2recover" },
-	{ "coreutils", NULL, COREUTILS_SKIP },
-	{ "cpio", "cpio", NULL },
-	{ "dash", "dash", NULL },
-	{ "debianutils", "run-parts", NULL },
-	{ "diffutils", NULL, NULL },
-	{ "dpkg", "dpkg-deb update-alternatives", NULL },
-	{ "findutils", NULL, NULL },
-	{ "flex", "flex", NULL },
-	{ "gawk", "gawk", NULL },
-	{ "gpgv", "gpgv", NULL },
-	{ "grep", NULL, NULL },
-	{ "gzip", "gzip", NULL },
-	{ "m4", "m4", NULL },
-	{ "make", "make", NULL },
-	{ "mawk", "mawk", NULL },
-	{ "ninja-build", "ninja", NULL },
-	{ "patch", "patch", NULL },
-	{ "re2c", "re2c", NULL },
-	{ "sed", "sed", NULL },
-	{ "sqv", "sqv", NULL },
-	{ "tar", "tar", NULL },
-	{ "unzip", "unzip", NULL },
-	{ "util-linux", "getopt flock", NULL },
-	{ "xz-utils", "xz xzdec", NULL },
-	{ "zip", "zip", NULL },
-	{ "zstd", "zstd", NULL },
+	{ "apt", NULL, "apt-get apt", NULL },
+	{ "apt", "usr/lib/apt", "apt-extracttemplates", NULL },
+	{ "apt", "usr/lib/apt/methods", "http store", NULL },
+	{ "bash", NULL, "bash", NULL },
+	{ "bison", NULL, "bison", NULL },
+	{ "bzip2", NULL, NULL, "bzip2recover" },
+	{ "coreutils", NULL, NULL, COREUTILS_SKIP },
+	{ "cpio", NULL, "cpio", NULL },
+	{ "dash", NULL, "dash", NULL },
+	{ "debianutils", NULL, "run-parts", NULL },
+	{ "diffutils", NULL, NULL, NULL },
+	{ "dpkg", NULL, "dpkg-deb dpkg-split update-alternatives", NULL },
+	{ "findutils", NULL, NULL, NULL },
+	{ "flex", NULL, "flex", NULL },
+	{ "gawk", NULL, "gawk", NULL },
+	{ "gpgv", NULL, "gpgv", NULL },
+	{ "grep", NULL, NULL, NULL },
+	{ "gzip", NULL, "gzip", NULL },
+	{ "m4", NULL, "m4", NULL },
+	{ "make", NULL, "make", NULL },
+	{ "mawk", NULL, "mawk", NULL },
+	{ "ninja-build", NULL, "ninja", NULL },
+	{ "patch", NULL, "patch", NULL },
+	{ "re2c", NULL, "re2c", NULL },
+	{ "sed", NULL, "sed", NULL },
+	{ "sqv", NULL, "sqv", NULL },
+	{ "tar", NULL, "tar", NULL },
+	{ "unzip", NULL, "unzip", NULL },
+	{ "util-linux", NULL, "getopt flock", NULL },
+	{ "xz-utils", NULL, "xz xzdec", NULL },
+	{ "zip", NULL, "zip", NULL },
+	{ "zstd", NULL, "zstd", NULL },
 	{ NULL },
 };
 
@@ -49,6 +52,9 @@ const struct twin_package twin_packages[] = {
 #define BASH_WORDS SHELL_WORDS "\nVERSINFO\n%f\n%.1f\n%.2f\n%.3f\n%e\n%g"
 
 static const struct twin_special specials[] = {
+	{ "apt", TWIN_PLAIN, "--version\n-v\n--help\n-h\n--config-file\n-c", "APT_CONFIG" },
+	{ "apt-extracttemplates", TWIN_PLAIN, NULL, "APT_CONFIG" },
+	{ "apt-get", TWIN_PLAIN, "--version\n-v\n--help\n-h\n--config-file\n-c", "APT_CONFIG" },
 	{ "bash", TWIN_SHELL, BASH_WORDS, "HOSTTYPE MACHTYPE" },
 	{ "dash", TWIN_SHELL, SHELL_WORDS, NULL },
 	{ "make", TWIN_PLAIN, "--version\n-v\n--print-data-base\n-p", "MAKE_HOST" },
@@ -71,7 +77,7 @@ const struct twin_tool twin_binutils[] = {
 	{ "addr2line", TWIN_PLAIN, NULL }, { "ar", TWIN_ARCHIVER, NULL },    { "as", TWIN_PLAIN, NULL },     { "c++filt", TWIN_PLAIN, NULL },
 	{ "elfedit", TWIN_PLAIN, NULL },   { "ld.bfd", TWIN_LINKER, NULL },  { "nm", TWIN_ARCHIVER, NULL },  { "objcopy", TWIN_PLAIN, NULL },
 	{ "objdump", TWIN_PLAIN, NULL },   { "ranlib", TWIN_ARCHIVER, NULL }, { "readelf", TWIN_PLAIN, NULL }, { "size", TWIN_PLAIN, NULL },
-	{ "strings", TWIN_PLAIN, NULL },   { "strip", TWIN_ARCHIVER, NULL }, { NULL },
+	{ "strings", TWIN_PLAIN, NULL },   { "strip", TWIN_PLAIN, NULL },    { NULL },
 };
 
 /* With the version behind the name: riscv64-linux-gnu-gcc-14. */

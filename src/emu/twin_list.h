@@ -8,6 +8,7 @@
 /* A package of machine-independent programs, the same name for every architecture. */
 struct twin_package {
 	const char *name;
+	const char *folder; /* where they lie, "usr/lib/apt/methods"; NULL: where commands lie */
 	const char *only; /* names of programs between blanks: only those; NULL: all but `skip` */
 	const char *skip;
 };

@@ -6,6 +6,7 @@
  *
  * A cross compiler driver differs from the native one in the names of two folders, /usr/lib/gcc-cross and /usr/libexec/gcc-cross. They are written over in place, '-cross' by
  * slashes, so that the driver finds the image's own files; the dispatcher takes the slashes out again of all that it passes on (dispatch/rules.c). */
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -15,10 +16,12 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "emu/binfmt.h"
 #include "emu/debs.h"
 #include "emu/twin_list.h"
 #include "store/layer.h"
 
+#define APT_FILE "apt.conf"
 enum { PROGRAM_MAX = 512 << 20, GCC_OLDEST = 9, GCC_NEWEST = 30, LIBRARY_ROUNDS = 8 };
 
 struct maker {
@@ -178,7 +181,7 @@ static int choose_packages(struct maker *maker, struct error *err)
 	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0 || debs_look_up(&maker->debs, &names, maker->source->host, err) < 0)
 		return -1;
 	for (const struct twin_package *package = twin_packages; package->name; package++)
-		if (belong_together(maker, package->name, package->name))
+		if (!strlist_has(&maker->packages, package->name) && belong_together(maker, package->name, package->name))
 			want(maker, package->name, package->name);
 	if (belong_together(maker, native_package(maker, binutils, "binutils"), binutils))
 		want(maker, native_package(maker, binutils, "binutils"), binutils);
@@ -235,21 +238,27 @@ static bool is_program(const char *path)
 	return fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && fd_read_full(fd, magic, 4, path, NULL) == 4 && !memcmp(magic, "\177ELF", 4);
 }
 
-/* /bin is a link to /usr/bin in every image that has twins, whatever a package calls its files. */
+/* Where commands lie. /bin is a link to /usr/bin in every image that has twins, whatever a package calls its files. */
+static const char *const command_folders[] = { "usr/bin", "bin", "usr/sbin", "sbin" };
+
+static char *find_file(const struct maker *maker, const char *architecture, const char *package, const char *folder, const char *name, char **ret_path)
+{
+	_cleanup_(freep) char *below = xprintf("%s/%s", folder, name);
+	_cleanup_(freep) char *file = package_file(maker, architecture, package, below);
+
+	if (!is_program(file))
+		return NULL;
+	*ret_path = str_starts(folder, "usr/") ? xprintf("/%s", below) : xprintf("/usr/%s", below);
+	return steal(file);
+}
+
 static char *find_program(const struct maker *maker, const char *architecture, const char *package, const char *name, char **ret_path)
 {
-	static const char *const places[] = { "usr/bin", "bin", "usr/sbin", "sbin" };
+	char *file = NULL;
 
-	for (size_t i = 0; i < array_len(places); i++) {
-		_cleanup_(freep) char *below = xprintf("%s/%s", places[i], name);
-		char *file = package_file(maker, architecture, package, below);
-		if (is_program(file)) {
-			*ret_path = xprintf("/usr/%s/%s", strstr(places[i], "sbin") ? "sbin" : "bin", name);
-			return file;
-		}
-		free(file);
-	}
-	return NULL;
+	for (size_t i = 0; i < array_len(command_folders) && !file; i++)
+		file = find_file(maker, architecture, package, command_folders[i], name, ret_path);
+	return file;
 }
 
 static int copy_to(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err)
@@ -397,9 +406,22 @@ static char *find_machine_name(const char *file)
 	return NULL;
 }
 
-/* What the shell or make would say of its machine, given as variables, which they take in place of what is compiled in. */
-static json_t *machine_variables(const char *names, const char *file)
+/* apt takes its architecture from its configuration, if that has one, and reads this file before the image's own. Its caches are laid out in the machine's numbers. */
+static json_t *apt_variables(struct maker *maker)
 {
+	_cleanup_(freep) char *path = path_join(maker->upper, APT_FILE), *text = xprintf("APT::Architecture \"%s\";\n", maker->source->foreign);
+	const struct machine *machine = machine_find(maker->source->platform.architecture);
+
+	if (!machine || machine->class != ELFCLASS64 || machine->data != ELFDATA2LSB)
+		return NULL;
+	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, NULL) < 0 ? NULL : json_pack("[s]", "APT_CONFIG=" TWIN_TREE "/" APT_FILE);
+}
+
+/* What the shell or make would say of its machine, given as variables, which they take in place of what is compiled in. */
+static json_t *machine_variables(struct maker *maker, const char *names, const char *file)
+{
+	if (str_equal(names, "APT_CONFIG"))
+		return apt_variables(maker);
 	_cleanup_(freep) char *machine = find_machine_name(file);
 	struct strlist list _cleanup_(strlist_free) = { 0 };
 	json_t *env = machine ? json_array() : NULL;
@@ -413,11 +435,12 @@ static json_t *machine_variables(const char *names, const char *file)
 	return env;
 }
 
-static int add_plain(struct maker *maker, const char *package, const char *name, struct error *err)
+static int add_plain(struct maker *maker, const struct twin_package *about, const char *name, struct error *err)
 {
+	const char *package = about->name, *foreign = maker->source->foreign, *host = maker->source->host;
 	_cleanup_(freep) char *path = NULL, *host_path = NULL;
-	_cleanup_(freep) char *file = find_program(maker, maker->source->foreign, package, name, &path);
-	_cleanup_(freep) char *twin = find_program(maker, maker->source->host, package, name, &host_path);
+	_cleanup_(freep) char *file = about->folder ? find_file(maker, foreign, package, about->folder, name, &path) : find_program(maker, foreign, package, name, &path);
+	_cleanup_(freep) char *twin = about->folder ? find_file(maker, host, package, about->folder, name, &host_path) : find_program(maker, host, package, name, &host_path);
 	const struct twin_special *special = twin_special_find(name);
 	struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin };
 
@@ -427,7 +450,7 @@ static int add_plain(struct maker *maker, const char *package, const char *name,
 	if (special) {
 		program.kind = special->kind;
 		program.deny = special->deny;
-		program.env = special->variables ? machine_variables(special->variables, file) : NULL;
+		program.env = special->variables ? machine_variables(maker, special->variables, file) : NULL;
 		if (special->variables && !program.env) {
 			skip(maker, name, xstrdup("its name of the machine was not found"));
 			return 0;
@@ -436,13 +459,14 @@ static int add_plain(struct maker *maker, const char *package, const char *name,
 	return add_twin(maker, &program, err);
 }
 
-static void list_programs(const struct maker *maker, const char *package, struct strlist *ret)
+static void list_programs(const struct maker *maker, const struct twin_package *package, struct strlist *ret)
 {
-	static const char *const places[] = { "usr/bin", "bin", "usr/sbin", "sbin" };
-
-	for (size_t i = 0; i < array_len(places); i++) {
-		_cleanup_(freep) char *folder = package_file(maker, maker->source->host, package, places[i]);
+	for (size_t i = 0; i < array_len(command_folders); i++) {
+		const char *below = package->folder ? package->folder : command_folders[i];
+		_cleanup_(freep) char *folder = package_file(maker, maker->source->host, package->name, below);
 		dir_names(AT_FDCWD, folder, ret, NULL);
+		if (package->folder)
+			return;
 	}
 }
 
@@ -450,10 +474,10 @@ static int add_package(struct maker *maker, const struct twin_package *package, 
 {
 	struct strlist names _cleanup_(strlist_free) = { 0 };
 
-	list_programs(maker, package->name, &names);
+	list_programs(maker, package, &names);
 	for (size_t i = 0; i < names.len; i++) {
 		bool wanted = package->only ? twin_list_has(package->only, names.items[i]) : !package->skip || !twin_list_has(package->skip, names.items[i]);
-		if (wanted && add_plain(maker, package->name, names.items[i], err) < 0)
+		if (wanted && add_plain(maker, package, names.items[i], err) < 0)
 			return -1;
 	}
 	return 0;

@@ -15,7 +15,7 @@
 #include "emu/twin.h"
 #include "store/layer.h"
 
-enum { LIST_MAX = 16 << 20, STATE_MAX = 4 << 20 };
+enum { LIST_MAX = 16 << 20 };
 
 /* ---- finding ---- */
 
@@ -208,62 +208,7 @@ int twin_set_prepare(const struct twin_set *set, const struct platform *platform
 	/* whoever runs in the step writes there, as whichever user */
 	if (write_file(folder, "state", &state.entries_len, sizeof state.entries_len, 0666, err) < 0)
 		return -1;
-	return truncate(path, (off_t)state_size(state.entries_len)) < 0 ? error_errno(err, errno, "cannot make %s", path) : 0;
-}
-
-/* ---- what was executed ---- */
-
-static void add_count(struct twin_counts *counts, const char *program, uint32_t execs, bool twin)
-{
-	if (!execs)
-		return;
-	xgrow(counts->items, counts->len);
-	counts->items[counts->len++] = (struct twin_count){ str_make_printable(xstrdup(program)), execs, twin };
-}
-
-static int compare_counts(const void *a, const void *b)
-{
-	const struct twin_count *one = a, *other = b;
-
-	return one->execs > other->execs ? -1 : one->execs < other->execs;
-}
-
-/* The step's processes could write anything into it: nothing is believed but numbers, and texts within their bounds. */
-static void read_state(const struct twin_set *set, const struct buf *table, const struct twin_state *state, struct twin_counts *ret)
-{
-	const struct twin_entry *entries = (const void *)(table->data + ((const struct twin_table *)(const void *)table->data)->entries);
-	size_t programs = twin_set_programs(set);
-	const uint32_t *counts = (const uint32_t *)(state->identities + 2 * programs);
-
-	*ret = (struct twin_counts){ .twinned = state->twinned, .emulated = state->emulated, .outside = state->outside };
-	for (size_t i = 0; i < programs; i++)
-		add_count(ret, table->data + entries[i].path, counts[i], true);
-	for (size_t i = 0; i < TWIN_PROGRAMS_MAX; i++) {
-		_cleanup_(freep) char *name = xstrndup(state->programs[i].name, strnlen(state->programs[i].name, TWIN_PROGRAM_NAME));
-		add_count(ret, name, state->programs[i].count, false);
-	}
-	if (ret->len)
-		qsort(ret->items, ret->len, sizeof *ret->items, compare_counts);
-}
-
-int twin_counts_read(const struct twin_set *set, const char *folder, struct twin_counts *ret, struct error *err)
-{
-	struct buf table _cleanup_(buf_free) = { 0 }, state _cleanup_(buf_free) = { 0 };
-	_cleanup_(freep) char *state_path = path_join(folder, "state");
-	const struct platform any = { 0 };
-
-	if (make_table(set, &any, &table, err) < 0 || file_read(AT_FDCWD, state_path, STATE_MAX, &state, err) < 0)
-		return -1;
-	if (state.len < state_size((uint32_t)twin_set_programs(set)))
-		return error_set(err, ERROR_INVALID, "the state of the twins is not whole");
-	read_state(set, &table, (const struct twin_state *)(const void *)state.data, ret);
-	return 0;
-}
-
-void twin_counts_clear(struct twin_counts *counts)
-{
-	for (size_t i = 0; i < counts->len; i++)
-		free(counts->items[i].program);
-	free(counts->items);
-	*counts = (struct twin_counts){ 0 };
+	if (truncate(path, (off_t)state_size(state.entries_len)) < 0)
+		return error_errno(err, errno, "cannot make %s", path);
+	return write_file(folder, "samples", "", 0, 0600, err);
 }

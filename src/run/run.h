@@ -42,6 +42,9 @@ struct step {
 	/* Output of the process, both streams in the order in which they come. Called in the caller's thread. */
 	void (*output)(void *data, const char *bytes, size_t len);
 	void *data;
+	/* Run in a process beside the step, which sees its processes in /proc and ends with it; or NULL. */
+	void (*beside)(const char *folder);
+	const char *beside_folder;
 };
 /* Runs it to its end and takes everything down. Returns the exit code (128 + signal), or -1 if it couldn't be started or was interrupted.
  * Temporary files that the runtime needs (resolv.conf, hosts, mount points) do not stay in upper/. */

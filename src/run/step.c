@@ -38,6 +38,15 @@ static int enter_init(struct error *err)
 	return 0;
 }
 
+static void start_beside(const struct step *step)
+{
+	if (step->beside && fork() == 0) {
+		child_die_with_parent();
+		step->beside(step->beside_folder);
+		_exit(0);
+	}
+}
+
 /* Process 1. Returns the exit code of the container's process. */
 static int run_init(void *data, struct error *err)
 {
@@ -48,6 +57,7 @@ static int run_init(void *data, struct error *err)
 		return -1;
 	if (work->step->network == NETWORK_DEFAULT && network_start(work->bundle, NULL, 0, err) < 0)
 		return -1;
+	start_beside(work->step);
 	runtime_arguments(work->runtime, work->bundle, &argv);
 	strlist_add(&argv, "run");
 	strlist_add(&argv, "--bundle");

@@ -1,5 +1,5 @@
 #!/bin/bash
-# demo.sh: from nothing to `bar`. Starts a registry, makes a base image for riscv64, builds redis from source for it under emulation, pushes
+# demo.sh: from nothing to `bar`. Starts a registry, makes a base image for riscv64 and twins of its programs, builds redis from source for it, pushes
 # it, and then plays the board: pulls, runs, and asks redis. Prints each step with its command, and at the end how long each took.
 #
 # Everything lies in .demo/ (DEMO_DIR): two stores, the source, the logs; nothing outside it is touched but the packages that are installed.
@@ -7,15 +7,20 @@
 #
 #   DEMO_SUITE=sid        another Debian suite for the base image (trixie; sid where the mirror's trixie can't be used just now)
 #   DEMO_PLATFORM=…       another platform (linux/riscv64)
-#   DEMO_DOCKERFILE=…     Dockerfile.package for redis from Debian's packages: a few minutes instead of some twenty
-#   DEMO_PORT, DEMO_REDIS_PORT   other ports (6000, 6379)
+#   DEMO_EXAMPLE=nginx    nginx instead of redis: its page is asked for with curl
+#   DEMO_DOCKERFILE=…     Dockerfile.package for redis from Debian's packages
+#   DEMO_TWINS=off        plain emulation: some twenty minutes instead of two
+#   DEMO_PORT, DEMO_SERVICE_PORT   other ports (6000; 6379 for redis, 8080 for nginx)
 set -eu
 cd "$(dirname "$0")/.."
 ./dist/setup.sh run demo
 sampan=$PWD/build/sampan
-dir=${DEMO_DIR:-$PWD/.demo} suite=${DEMO_SUITE:-trixie} platform=${DEMO_PLATFORM:-linux/riscv64} dockerfile=${DEMO_DOCKERFILE:-Dockerfile.redis}
-registry=127.0.0.1:${DEMO_PORT:-6000} redis_port=${DEMO_REDIS_PORT:-6379}
-image=$registry/riscv64/redis:1.1
+dir=${DEMO_DIR:-$PWD/.demo} suite=${DEMO_SUITE:-trixie} platform=${DEMO_PLATFORM:-linux/riscv64} example=${DEMO_EXAMPLE:-redis}
+case $example in redis) inside=6379 port=${DEMO_SERVICE_PORT:-6379} ;; nginx) inside=80 port=${DEMO_SERVICE_PORT:-8080} ;;
+*) echo "demo.sh: there is no example '$example'; redis and nginx are there" >&2; exit 2 ;; esac
+dockerfile=${DEMO_DOCKERFILE:-Dockerfile.$example} twins=${DEMO_TWINS:-auto} compiler=gcc name=$example-test
+registry=127.0.0.1:${DEMO_PORT:-6000}
+image=$registry/${platform##*/}/$example:1.1
 mkdir -p "$dir"
 bold= plain=; [ ! -t 1 ] || { bold=$(tput bold || true) plain=$(tput sgr0 || true); }
 
@@ -30,7 +35,7 @@ show() { printf '%s$ sampan %s%s\n' "$bold" "${*:2}" "$plain"; "$@"; }
 server=
 cleanup() {
   local code=$?
-  board rm -f redis-test >/dev/null 2>&1 || true
+  board rm -f "$name" >/dev/null 2>&1 || true
   [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; }
   [ $code -eq 0 ] || printf '\nThe demo stopped in the step "%s" (exit code %d). What was made is kept in %s: run it again to go on.\n' "$step" $code "$dir" >&2
 }
@@ -57,49 +62,66 @@ fi
 show host push "$base"
 finish
 
-begin "3. the source of redis, from this machine's Debian mirror"
-context=$dir/context
-if [ "$dockerfile" = Dockerfile.redis ] && [ ! -f "$context/redis-src/Makefile" ]; then
-  ./examples/fetch-source.sh redis "$dir/source"
-  rm -rf "$context/redis-src"; mkdir -p "$context/redis-src"
-  tar -xf "$dir"/source/redis_*.orig.tar.gz -C "$context/redis-src" --strip-components=1
+if [ "$twins" = auto ]; then
+  begin "3. twins: this machine's builds of the compiler, the shell, make… of that base"
+  show host twin ls
+  if ! host twin ls | grep -q "debian:.*$platform" && ! show host twin build "$base" --for "$platform"; then
+    echo "The build goes on without them, under plain emulation."
+    twins=off
+  fi
+  # The unstable suite's own compiler may be newer than the cross compiler that is its twin; then the newest that has one is used.
+  [ "$base" != "$registry/base/debian:sid" ] || compiler=$(host twin ls --format json | tr ',' '\n' | sed -n 's/.*"compilers":"\([^"]*\).*/\1/p' | head -1)
+  [ -n "$compiler" ] || compiler=gcc
+  finish
 fi
-mkdir -p "$context"; cp examples/redis/* "$context"
-[ ! -d "$context/redis-src" ] || echo "redis $(sed -n 's/^#define REDIS_VERSION "\(.*\)"/\1/p' "$context/redis-src/src/version.h")"
+
+begin "4. the source of $example, from this machine's Debian mirror"
+context=$dir/$example
+if [ "$dockerfile" = "Dockerfile.$example" ] && [ ! -d "$context/$example-src" ]; then
+  ./examples/fetch-source.sh "$example" "$dir/source"
+  rm -rf "$context/unpacking"; mkdir -p "$context/unpacking"
+  tar -xf "$dir/source/$example"_*.orig.tar.gz -C "$context/unpacking" --strip-components=1
+  mv "$context/unpacking" "$context/$example-src"
+fi
+mkdir -p "$context"; cp "examples/$example"/* "$context"
 finish
 
-begin "4. build for $platform"
-show host build --network host --platform "$platform" --build-arg BASE="$base" -f "$context/$dockerfile" -t "$image" "$context"
+begin "5. build for $platform"
+show host build --network host --platform "$platform" --twins="$twins" --build-arg BASE="$base" --build-arg CC="$compiler" -f "$context/$dockerfile" -t "$image" "$context"
 finish
 
-begin "5. push, and what the registry has"
+begin "6. push, and what the registry has"
 show host push "$image"
 say curl -s "http://$registry/v2/_catalog"; echo
 finish
 
-begin "6. the board: another store, which pulls and runs"
+begin "7. the board: another store, which pulls and runs"
 show board pull --platform "$platform" "$image"
 show board images
-board rm -f redis-test >/dev/null 2>&1 || true
-show board run -d --platform "$platform" --name redis-test -p "$redis_port:6379" "$image"
+board rm -f "$name" >/dev/null 2>&1 || true
+show board run -d --platform "$platform" --name "$name" -p "$port:$inside" "$image"
 show board ps
-show board exec redis-test uname -m
+show board exec "$name" uname -m
 finish
 
-begin "7. does it answer?"
-ask() { printf '%s127.0.0.1:%s> %s%s\n' "$bold" "$redis_port" "$*" "$plain"; redis-cli -p "$redis_port" ${authenticated:+--no-auth-warning -a password} "$@"; }
-for _ in $(seq 300); do redis-cli -p "$redis_port" ping 2>/dev/null | grep -qE 'PONG|NOAUTH' && break; sleep 0.1; done
-ask AUTH password
-authenticated=yes
-ask SET foo bar
-answer=$(ask GET foo); echo "$answer"
-[ "${answer##*$'\n'}" = bar ] || { echo "that is not bar" >&2; exit 1; }
-show board logs redis-test | tail -5
+begin "8. does it answer?"
+ask() { printf '%s127.0.0.1:%s> %s%s\n' "$bold" "$port" "$*" "$plain"; redis-cli -p "$port" ${authenticated:+--no-auth-warning -a password} "$@"; }
+if [ "$example" = redis ]; then
+  for _ in $(seq 300); do redis-cli -p "$port" ping 2>/dev/null | grep -qE 'PONG|NOAUTH' && break; sleep 0.1; done
+  ask AUTH password
+  authenticated=yes
+  ask SET foo bar
+  answer=$(ask GET foo); echo "$answer"
+  [ "${answer##*$'\n'}" = bar ] || { echo "that is not bar" >&2; exit 1; }
+else
+  say curl -sf --retry 60 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$port/"
+fi
+show board logs "$name" | tail -5
 finish
 
-begin "8. clean up"
-show board stop redis-test
-show board rm redis-test
+begin "9. clean up"
+show board stop "$name"
+show board rm "$name"
 kill $server; wait $server || true; server=
 finish
 

@@ -77,7 +77,7 @@ static int twin_verify(struct context *context, const char *image, struct error 
 /* ---- ls ---- */
 
 static const struct table_column columns[] = {
-	{ "NAME", "name" }, { "FOR", "for" }, { "PROGRAMS", "programs" }, { "WITHOUT", "without" }, { "CREATED", NULL }, { NULL, "created" }, { "SIZE", "size" },
+	{ "NAME", "name" }, { "FOR", "for" }, { "PROGRAMS", "programs" }, { "COMPILERS", "compilers" }, { "WITHOUT", "without" }, { "CREATED", NULL }, { NULL, "created" }, { "SIZE", "size" },
 };
 
 static bool is_set(const struct image_row *row)
@@ -85,10 +85,23 @@ static bool is_set(const struct image_row *row)
 	return str_equal(row->registry, "localhost") && str_starts(row->repository, "twin/") && row->tag;
 }
 
+/* "gcc-14": the names by which a Dockerfile may ask for one. */
+static void list_compilers(const struct twin_set *set, struct strlist *ret)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(set->list, "programs"), i, row) {
+		const char *name = strstr(json_string_value(json_object_get(row, "path")), "-gcc-");
+		if (name && json_integer_value(json_object_get(row, "kind")) == TWIN_DRIVER)
+			strlist_add(ret, name + 1);
+	}
+}
+
 static int add_row(struct store *store, const struct image_row *row, struct table *table, struct error *err)
 {
 	_cleanup_(freep) char *name = xprintf("localhost/%s:%s", row->repository, row->tag);
-	struct strlist without _cleanup_(strlist_free) = { 0 };
+	struct strlist without _cleanup_(strlist_free) = { 0 }, compilers _cleanup_(strlist_free) = { 0 };
 	struct twin_set set _cleanup_(twin_set_clear) = { 0 };
 	const json_t *skipped;
 	char age[32], time_text[32], size[16];
@@ -98,11 +111,13 @@ static int add_row(struct store *store, const struct image_row *row, struct tabl
 		return -1;
 	json_array_foreach(json_object_get(set.list, "skipped"), i, skipped)
 		strlist_add(&without, json_string_value(json_object_get(skipped, "package")));
-	_cleanup_(freep) char *list = strlist_join(&without, ",");
+	list_compilers(&set, &compilers);
+	_cleanup_(freep) char *list = strlist_join(&without, ","), *compiler_list = strlist_join(&compilers, ",");
 	_cleanup_(freep) char *programs = xprintf("%zu", twin_set_programs(&set));
 	table_cell(table, name);
 	table_cell(table, json_string_value(json_object_get(set.list, "platform")));
 	table_cell_number(table, programs, (int64_t)twin_set_programs(&set));
+	table_cell(table, compiler_list);
 	table_cell(table, list);
 	table_cell(table, age_print(row->created, time(NULL), age));
 	table_cell(table, time_print(row->created, time_text));

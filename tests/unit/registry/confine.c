@@ -1,0 +1,192 @@
+/* The sandbox, tried from inside: each case is a child that confines itself to a folder and then does one thing. */
+#include "registry/confine.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/landlock.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "tap.h"
+
+static char folder[] = "/tmp/sampan-confine.XXXXXX";
+static char inside[64], other[64], outside[] = "/tmp/sampan-outside.XXXXXX";
+static const struct strlist readable = { (char *[]){ "/etc/hostname", NULL }, 1 };
+
+/* Each returns 0 or an errno. */
+static int try_open(const char *path, int flags)
+{
+	_cleanup_(fd_close) int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	return fd < 0 ? errno : 0;
+}
+
+static int read_outside(void)
+{
+	return try_open(outside, O_RDONLY);
+}
+
+static int write_outside(void)
+{
+	return try_open(outside, O_WRONLY);
+}
+
+static int read_readable(void)
+{
+	return access("/etc/hostname", F_OK) == 0 ? try_open("/etc/hostname", O_RDONLY) : 0;
+}
+
+static int write_readable(void)
+{
+	return try_open("/etc/hostname", O_WRONLY);
+}
+
+static int write_inside(void)
+{
+	return try_open(inside, O_RDWR | O_CREAT);
+}
+
+static int rename_inside(void)
+{
+	write_inside();
+	return rename(inside, other) < 0 ? errno : 0;
+}
+
+static int try_socket(int domain)
+{
+	_cleanup_(fd_close) int fd = socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? errno : 0;
+}
+
+static int open_inet(void)
+{
+	return try_socket(AF_INET);
+}
+
+static int open_unix(void)
+{
+	return try_socket(AF_UNIX);
+}
+
+static int resolve(void)
+{
+	struct addrinfo *list = NULL;
+	int result = getaddrinfo("localhost", "80", NULL, &list);
+
+	if (list)
+		freeaddrinfo(list);
+	return result ? EIO : 0;
+}
+
+static int start_process(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid < 0 ? errno : 0;
+}
+
+static int start_program(void)
+{
+	execl("/bin/true", "true", (char *)NULL);
+	return errno;
+}
+
+static void *nothing(void *data)
+{
+	return data;
+}
+
+static int start_thread(void)
+{
+	pthread_t thread;
+	int result = pthread_create(&thread, NULL, nothing, NULL);
+
+	return result ? result : pthread_join(thread, NULL);
+}
+
+static int map_executable(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0;
+}
+
+static int trace(void)
+{
+	return syscall(SYS_ptrace, 0, 0, 0, 0) < 0 ? errno : 0;
+}
+
+static int make_device(void)
+{
+	return mknodat(AT_FDCWD, other, S_IFREG | 0600, 0) < 0 ? errno : 0;
+}
+
+static const struct {
+	const char *what;
+	int (*act)(void);
+	bool outgoing;
+	int want;      /* errno; negative: the signal that ends it */
+	bool landlock; /* needs it */
+} cases[] = {
+	{ "a file elsewhere can't be read", read_outside, false, EACCES, true },
+	{ "nor written", write_outside, false, EACCES, true },
+	{ "a certificate can be read", read_readable, false, 0, false },
+	{ "but not written", write_readable, false, EACCES, true },
+	{ "a file of the store can be made", write_inside, false, 0, false },
+	{ "and moved into another folder of it", rename_inside, false, 0, false },
+	{ "no connection goes out", open_inet, false, EACCES, false },
+	{ "unless the settings name an upstream", open_inet, true, 0, false },
+	{ "whose name can be resolved", resolve, true, 0, false },
+	{ "never to a daemon of this machine", open_unix, true, EACCES, false },
+	{ "no process", start_process, false, EPERM, false },
+	{ "no program: the end", start_program, false, -SIGSYS, false },
+	{ "no tracing: the end", trace, false, -SIGSYS, false },
+	{ "threads are fine", start_thread, false, 0, false },
+	{ "no memory for code", map_executable, false, EPERM, false },
+	{ "an unknown call looks like one of a newer kernel", make_device, false, ENOSYS, false },
+};
+
+static int run(size_t i)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		log_set_level(LOG_LEVEL_QUIET);
+		_exit(confine(folder, &readable, cases[i].outgoing, NULL) < 0 ? 255 : cases[i].act());
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return 255;
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int main(void)
+{
+	bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 2;
+	int fd = mkstemp(outside);
+
+	if (fd < 0 || !mkdtemp(folder))
+		return 2;
+	close(fd);
+	snprintf(inside, sizeof inside, "%s/a", folder);
+	snprintf(other, sizeof other, "%s/b", folder);
+	mkdir(other, 0700);
+	snprintf(other, sizeof other, "%s/b/c", folder);
+	for (size_t i = 0; i < array_len(cases); i++)
+		if (cases[i].landlock && !landlock)
+			ok(true, "%s # SKIP this kernel has no Landlock", cases[i].what);
+		else
+			is_int(run(i), cases[i].want, cases[i].what);
+	unlink(outside);
+	dir_remove(AT_FDCWD, folder, NULL);
+	return done();
+}

@@ -1,35 +1,59 @@
 /* sampan serve: the registry over HTTP. */
 #include "cmd/command.h"
 #include "registry/config.h"
+#include "registry/privilege.h"
 #include "registry/registry.h"
 
-static struct strlist listen_on;
-static const char *config;
+static struct strlist listen_on, names;
+static const char *config, *tls, *certificate, *key, *external_url, *user;
+static bool no_sandbox;
 
 static const struct option_spec options[] = {
-	{ 'l', "listen", OPTION_LIST, &listen_on, "HOST:PORT", "address to listen on (127.0.0.1:5000); may be repeated; ':PORT' means all" },
+	{ 'l', "listen", OPTION_LIST, &listen_on, "ADDRESS", "HOST:PORT, ':PORT' (all), http://…, https://…, unix:/PATH; may be repeated (127.0.0.1:5000)" },
+	{ 0, "tls", OPTION_STRING, &tls, "auto", "make a certificate authority of our own, and certificates for this host by it" },
+	{ 0, "tls-name", OPTION_LIST, &names, "NAME", "another name or address of this host, for --tls auto; may be repeated" },
+	{ 0, "tls-cert", OPTION_STRING, &certificate, "FILE", "use this certificate, with those that it is signed by behind it (PEM)" },
+	{ 0, "tls-key", OPTION_STRING, &key, "FILE", "its key (PEM)" },
+	{ 0, "external-url", OPTION_STRING, &external_url, "URL", "where clients see this registry, if a proxy in front of it doesn't say so" },
+	{ 0, "user", OPTION_STRING, &user, "NAME", "whom root becomes (the owner of the store)" },
+	{ 0, "no-sandbox", OPTION_FLAG, &no_sandbox, NULL, "keep the right to all files, programs and connections" },
 	{ 0, "config", OPTION_STRING, &config, "FILE", "settings (default: registry.json in the store's root, where it is there)" },
 	{ 0 },
 };
 
-static int serve(struct store *store, struct registry_options *registry, struct error *err)
+static int take_options(struct registry_options *registry, struct error *err)
 {
-	if (config_load(store, config, registry, err) < 0)
+	if (tls && !str_equal(tls, "auto"))
+		return error_set(err, ERROR_USAGE, "--tls %s: it can only be 'auto'; a certificate is named by --tls-cert and --tls-key", tls);
+	registry->listen = listen_on;
+	registry->tls = (struct registry_tls){ tls, xstrdup(certificate), xstrdup(key), names, NULL, false };
+	registry->external_url = xstrdup(external_url);
+	registry->user = xstrdup(user);
+	registry->no_sandbox = no_sandbox;
+	return 0;
+}
+
+/* Root makes the store's files for their user. */
+static int serve(const char *root, const struct registry_options *registry, struct error *err)
+{
+	struct store *store _cleanup_(store_close) = NULL;
+	struct privilege privilege _cleanup_(privilege_clear) = { 0 };
+
+	if (privilege_choose(root, registry->user, &privilege, err) < 0 || privilege_lend(&privilege, err) < 0)
 		return -1;
-	if (!registry->listen.len)
-		strlist_add(&registry->listen, "127.0.0.1:5000");
-	return registry_serve(store, registry, err);
+	int result = store_open(root, &store, err);
+	privilege_return(&privilege);
+	return result < 0 ? -1 : registry_serve(store, registry, &privilege, err);
 }
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
-	struct registry_options registry = { .listen = listen_on };
-	struct store *store _cleanup_(store_close) = NULL;
+	struct registry_options registry _cleanup_(registry_options_clear) = { 0 };
 
 	(void)argc, (void)argv;
-	int result = store_open(context->root, &store, err) < 0 ? -1 : serve(store, &registry, err);
-	strlist_free(&registry.listen);
-	return result;
+	if (take_options(&registry, err) < 0 || config_load(context->root, config, &registry, err) < 0)
+		return -1;
+	return serve(context->root, &registry, err);
 }
 
 const struct command command_serve = {
@@ -37,8 +61,11 @@ const struct command command_serve = {
 	.group = "Registry",
 	.usage = "[OPTIONS]",
 	.summary = "Serve this store as a registry",
-	.details = "It speaks the OCI distribution protocol over plain HTTP, to everybody who can reach the address:\n"
-		   "docker, podman, containerd, skopeo and K3s push to it and pull from it. SIGTERM ends it cleanly.",
+	.details = "It speaks the OCI distribution protocol, over plain HTTP or HTTPS, to everybody who can reach the address:\n"
+		   "docker, podman, containerd, skopeo and K3s push to it and pull from it. With a certificate, an address\n"
+		   "without http:// in front speaks HTTPS. Clients learn to trust the authority of --tls auto from /ca.crt,\n"
+		   "whose fingerprint the start prints. SIGHUP, and a change of their files, reload certificates; SIGTERM ends it\n"
+		   "cleanly. Sockets of a systemd .socket unit are used too.",
 	.options = options,
 	.max_args = 0,
 	.run = run,

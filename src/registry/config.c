@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 
-enum { CONFIG_FILE_MAX = 1 << 20, CONNECTIONS_LIMIT = 65536 };
+enum { CONFIG_FILE_MAX = 1 << 20, CONNECTIONS_LIMIT = 65536, TIMEOUT_LIMIT = 3600 };
 
 /* ---- the sections that belong to the server as a whole ---- */
 
@@ -29,6 +29,48 @@ static int read_connections(struct registry_options *options, const json_t *sect
 	return 0;
 }
 
+static int read_seconds(const json_t *section, const char *key, int *ret, struct error *err)
+{
+	int64_t value;
+	int found = json_get_int(section, key, &value, err);
+
+	if (found < 0 || (found && (value < 1 || value > TIMEOUT_LIMIT)))
+		return found < 0 ? -1 : error_set(err, ERROR_INVALID, "'%s' must be from 1 to %d seconds", key, TIMEOUT_LIMIT);
+	*ret = (int)value;
+	return 0;
+}
+
+static int read_timeouts(struct registry_options *options, const json_t *section, struct error *err)
+{
+	static const char *const known[] = { "headers", "silence", NULL };
+
+	if (!json_is_object(section))
+		return error_set(err, ERROR_INVALID, "it must be an object");
+	if (config_check_keys(section, known, err) < 0 || read_seconds(section, "headers", &options->headers_seconds, err) < 0)
+		return -1;
+	return read_seconds(section, "silence", &options->silence_seconds, err);
+}
+
+static int read_user(struct registry_options *options, const json_t *section, struct error *err)
+{
+	if (!json_is_string(section))
+		return error_set(err, ERROR_INVALID, "it must be a string");
+	if (!options->user)
+		options->user = xstrdup(json_string_value(section));
+	return 0;
+}
+
+void registry_options_clear(struct registry_options *options)
+{
+	strlist_free(&options->listen);
+	registry_tls_clear(&options->tls);
+	free(options->external_url);
+	strlist_free(&options->trusted_proxies);
+	free(options->user);
+	strlist_free(&options->readable);
+	*options = (struct registry_options){ 0 };
+}
+
 /* key of the file, who reads it */
 static const struct {
 	const char *key;
@@ -36,6 +78,11 @@ static const struct {
 } sections[] = {
 	{ "listen", read_listen },
 	{ "connections", read_connections },
+	{ "timeouts", read_timeouts },
+	{ "user", read_user },
+	{ "tls", tls_config },
+	{ "external-url", origin_config_url },
+	{ "trusted-proxies", origin_config_proxies },
 };
 
 /* ---- reading ---- */
@@ -58,27 +105,27 @@ int config_check_keys(const json_t *object, const char *const *known, struct err
 	return 0;
 }
 
-static int apply(const json_t *root, struct registry_options *options, struct error *err)
+static int apply(const json_t *settings, struct registry_options *options, struct error *err)
 {
 	const char *known[array_len(sections) + 1] = { NULL };
 
 	for (size_t i = 0; i < array_len(sections); i++)
 		known[i] = sections[i].key;
-	if (config_check_keys(root, known, err) < 0)
+	if (config_check_keys(settings, known, err) < 0)
 		return -1;
 	for (size_t i = 0; i < array_len(sections); i++) {
-		const json_t *section = json_object_get(root, sections[i].key);
+		const json_t *section = json_object_get(settings, sections[i].key);
 		if (section && sections[i].read(options, section, err) < 0)
 			return error_wrap(err, "'%s'", sections[i].key);
 	}
 	return 0;
 }
 
-int config_load(struct store *store, const char *path, struct registry_options *options, struct error *err)
+int config_load(const char *root, const char *path, struct registry_options *options, struct error *err)
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct error mine _cleanup_(error_clear) = { 0 };
-	_cleanup_(freep) char *found = path ? xstrdup(path) : path_join(store_path(store), "registry.json");
+	_cleanup_(freep) char *found = path ? xstrdup(path) : path_join(root, "registry.json");
 
 	if (file_read(AT_FDCWD, found, CONFIG_FILE_MAX, &text, &mine) < 0) {
 		if (!path && mine.code == ERROR_NOT_FOUND)
@@ -86,8 +133,8 @@ int config_load(struct store *store, const char *path, struct registry_options *
 		error_move(err, &mine);
 		return -1;
 	}
-	json_t *root _cleanup_(json_release) = json_parse(text.data ? text.data : "", text.len, "settings", err);
-	if (!root || apply(root, options, err) < 0)
+	json_t *settings _cleanup_(json_release) = json_parse(text.data ? text.data : "", text.len, "settings", err);
+	if (!settings || apply(settings, options, err) < 0)
 		return error_wrap(err, "cannot use %s", found);
 	return 0;
 }

@@ -9,10 +9,13 @@
 /* What a section becomes. `section` is never NULL; it is borrowed. */
 typedef int config_read_fn(struct registry_options *options, const json_t *section, struct error *err);
 
-/* Reads `path`, or, if that is NULL, registry.json in the store's root where it is there. Options that the command line has set already
+/* Reads `path`, or, if that is NULL, registry.json in the store's folder `root` where it is there. Options that the command line has set already
  * are kept. */
-int config_load(struct store *store, const char *path, struct registry_options *options, struct error *err);
+int config_load(const char *root, const char *path, struct registry_options *options, struct error *err);
 
 /* For sections: fails with ERROR_INVALID on a key of `object` that is not in `known` (NULL-terminated). */
 int config_check_keys(const json_t *object, const char *const *known, struct error *err);
+
+/* ---- sections that live in other files ---- */
+config_read_fn tls_config, origin_config_url, origin_config_proxies;
 #endif

@@ -13,11 +13,15 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "registry/origin.h"
 #include "registry/registry.h"
 #include "registry/route.h"
 
 struct server {
 	struct store *store;
+	struct tls *tls;	     /* NULL: no certificate */
+	const struct origin *origin; /* where clients see us; borrowed */
+	const struct registry_options *options; /* borrowed */
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
 	struct connection *connections;
@@ -35,6 +39,9 @@ struct connection {
 	int64_t since;	  /* seconds: accept, begin or end of the last request */
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
+	struct identity *identity; /* of TLS; NULL: plain HTTP */
+	bool named;
+	char *client_name;	   /* of its certificate, see request_client_name; known with its first request; owned */
 };
 
 struct request {
@@ -47,6 +54,8 @@ struct request {
 	struct error target_error;	   /* why the target could not be parsed */
 	bool begun, close;		   /* close: the connection can't be used again */
 	bool head;
+	struct forwarded *forwarded;	   /* see origin.c; NULL until it is asked for; owned */
+	char client_text[ADDRESS_TEXT_SIZE];
 
 	struct MHD_Response *response;	   /* the answer, owned until it was queued */
 	unsigned status;
@@ -100,6 +109,7 @@ void request_fail_error(struct request *request, struct error *err, const char *
 
 /* ---- the operations ---- */
 void base_get(struct request *request);
+void authority_get(struct request *request);
 void manifest_get(struct request *request);
 void manifest_put_begin(struct request *request);
 void manifest_put_data(struct request *request, const void *bytes, size_t len);

@@ -1,12 +1,24 @@
-/* Lists: the base address, tags, the catalog, referrers. Pages come from an index, one entry more than asked for, which says that there is
+/* Lists: the base address, our own authority's certificate, tags, the catalog, referrers. Pages come from an index, one entry more than asked for, which says that there is
  * a next one. */
 #include "base/json.h"
 #include "registry/internal.h"
 #include "registry/range.h"
+#include "registry/tls.h"
 
 void base_get(struct request *request)
 {
 	request_answer(request, MHD_HTTP_OK, "application/json", "{}", 2);
+}
+
+/* For who can't verify us yet: over whatever connection, since its fingerprint is what to trust it by. */
+void authority_get(struct request *request)
+{
+	const char *text = tls_authority(request->server->tls);
+
+	if (text)
+		request_answer(request, MHD_HTTP_OK, "application/x-x509-ca-cert", text, strlen(text));
+	else
+		request_fail(request, MHD_HTTP_NOT_FOUND, "NAME_UNKNOWN", "this registry has no certificate authority of its own");
 }
 
 struct page {
@@ -46,7 +58,7 @@ static void page_answer(struct request *request, struct page *page, json_t *obje
 
 	request_answer(request, MHD_HTTP_OK, "application/json", text, strlen(text));
 	if (page->more)
-		request_set(request, "Link", "<%s?n=%zu&last=%s>; rel=\"next\"", path, page->n, page->items.items[page->items.len - 1]);
+		request_set(request, "Link", "<%s%s?n=%zu&last=%s>; rel=\"next\"", request_prefix(request), path, page->n, page->items.items[page->items.len - 1]);
 }
 
 void tags_get(struct request *request)

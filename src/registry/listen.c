@@ -1,9 +1,11 @@
-/* Listening sockets from addresses as people write them. */
+/* Listening sockets from addresses as people write them: see listen.h. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -57,7 +59,7 @@ static int listen_any(struct addrinfo *list)
 	return fd;
 }
 
-int listen_open(const char *address, struct error *err)
+static int listen_inet(const char *address, struct error *err)
 {
 	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM }, *list = NULL;
 	_cleanup_(freep) char *host = NULL, *port = NULL;
@@ -77,14 +79,83 @@ int listen_open(const char *address, struct error *err)
 	return -1;
 }
 
+/* ---- Unix sockets ---- */
+
+/* A socket that a killed server left refuses connections: it may be replaced. One that is served, and a file of another kind, mustn't. */
+static bool socket_is_stale(const struct sockaddr_un *address)
+{
+	struct stat st;
+	_cleanup_(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode) || fd < 0)
+		return false;
+	return connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 && errno == ECONNREFUSED;
+}
+
+/* As open as a port on loopback: who may do what is for the access rules to say, or the folder's permissions. */
+static int listen_unix(const char *path, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (*path != '/' || strlen(path) >= sizeof address.sun_path)
+		return error_set(err, ERROR_USAGE, "'unix:%s' is no address: write unix:/PATH, of at most %zu characters", path, sizeof address.sun_path - 1);
+	memcpy(address.sun_path, path, strlen(path));
+	if (socket_is_stale(&address))
+		unlink(path);
+	mode_t mask = umask(0111);
+	bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+	int saved = errno;
+	umask(mask);
+	if (bound && listen(fd, BACKLOG) == 0)
+		return fd_steal(&fd);
+	return error_errno(err, bound ? errno : saved, "cannot listen on unix:%s", path);
+}
+
+/* ---- all kinds ---- */
+
+static const char *scheme_split(const char *address, enum listen_scheme *ret)
+{
+	bool http = str_starts(address, "http://"), https = str_starts(address, "https://");
+
+	*ret = https ? LISTEN_HTTPS : http || str_starts(address, "unix:") ? LISTEN_HTTP : LISTEN_ANY;
+	return address + (https ? strlen("https://") : http ? strlen("http://") : 0);
+}
+
+int listen_open(const char *address, enum listen_scheme *ret_scheme, struct error *err)
+{
+	const char *rest = scheme_split(address, ret_scheme);
+
+	return str_starts(rest, "unix:") ? listen_unix(rest + strlen("unix:"), err) : listen_inet(rest, err);
+}
+
+char *listen_host(const char *address)
+{
+	enum listen_scheme scheme;
+	char *host = NULL;
+	_cleanup_(freep) char *port = NULL;
+
+	if (!str_starts(address, "unix:"))
+		address_split(scheme_split(address, &scheme), &host, &port, NULL);
+	return host;
+}
+
+static char *print_unix(const struct sockaddr_un *address, char out[LISTEN_TEXT_SIZE])
+{
+	snprintf(out, LISTEN_TEXT_SIZE, "unix:%.*s", (int)sizeof address->sun_path, address->sun_path);
+	return out;
+}
+
 char *listen_print(int fd, char out[LISTEN_TEXT_SIZE])
 {
 	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof address;
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
-	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	bool known = getsockname(fd, (struct sockaddr *)&address, &len) == 0;
+	if (known && address.ss_family == AF_UNIX)
+		return print_unix((struct sockaddr_un *)&address, out);
+	if (!known || getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(out, LISTEN_TEXT_SIZE, "?");
 	else
 		snprintf(out, LISTEN_TEXT_SIZE, address.ss_family == AF_INET6 ? "[%.100s]:%.8s" : "%.100s:%.8s", host, port);

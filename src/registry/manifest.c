@@ -103,7 +103,7 @@ static void manifest_created(struct request *request, const struct digest *diges
 
 	digest_print(digest, text);
 	request_answer(request, MHD_HTTP_CREATED, NULL, NULL, 0);
-	request_set(request, "Location", "/v2/%s/manifests/%s", request->target.repository, text);
+	request_set(request, "Location", "%s/v2/%s/manifests/%s", request_prefix(request), request->target.repository, text);
 	request_set(request, "Docker-Content-Digest", "%s", text);
 	for (size_t i = 0; by_digest && i < tags->len; i++)
 		request_set(request, "OCI-Tag", "%s", tags->items[i]);

@@ -3,12 +3,35 @@
 #define REGISTRY_REGISTRY_H
 #include "store/store.h"
 
-struct registry_options {
-	struct strlist listen; /* "127.0.0.1:6000", "[::1]:6000", ":6000" */
-	int connections_max;   /* 0: 1024 */
+/* TLS: a certificate of the user's, or one of our own making. All owned. */
+struct registry_tls {
+	bool automatic;		  /* a certificate authority of our own, in the store */
+	char *certificate, *key;  /* or these files, PEM */
+	struct strlist names;	  /* that an automatic certificate has beside those of this host */
+	char *client_ca;	  /* PEM: who signs clients' certificates; NULL: none are asked for */
+	bool client_optional;	  /* a client without one may come in */
 };
-/* Serves until SIGTERM or SIGINT, then lets running requests end (at most 10 s). Logs one line per listener when it is ready:
- * "sampan: serving /var/lib/sampan on http://127.0.0.1:6000". Answers carry the header Sampan-Store with store_id, by which a client
- * that has the same store open knows that a push needs no upload. */
-int registry_serve(struct store *store, const struct registry_options *options, struct error *err);
+void registry_tls_clear(struct registry_tls *tls);
+
+/* All that is pointed to is owned. */
+struct registry_options {
+	struct strlist listen; /* see listen.h */
+	int connections_max;   /* 0: 1024; for each listener */
+	int headers_seconds, silence_seconds; /* 0: 60; a client must send its request's headers, or anything at all, within these */
+	struct registry_tls tls;
+	char *external_url;		/* "https://example.org/registry": where clients see us */
+	struct strlist trusted_proxies; /* "10.0.0.0/8": whose X-Forwarded-… we believe, beside loopback */
+	char *user;			/* whom root becomes; NULL: the store's owner */
+	bool no_sandbox;
+	/* For the sandbox: files and folders that parts of the server read while it runs, and whether one of them connects to others. */
+	struct strlist readable;
+	bool outgoing;
+};
+void registry_options_clear(struct registry_options *options);
+
+struct privilege;
+/* Serves until SIGTERM or SIGINT, then lets running requests end (at most 10 s). Opens ports and reads keys, drops privileges, and logs one line
+ * per listener when it is ready: "sampan: serving /var/lib/sampan on http://127.0.0.1:6000". SIGHUP reloads certificates. Answers carry the
+ * header Sampan-Store with store_id, by which a client that has the same store open knows that a push needs no upload. */
+int registry_serve(struct store *store, const struct registry_options *options, const struct privilege *privilege, struct error *err);
 #endif

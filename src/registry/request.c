@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "registry/internal.h"
+#include "registry/tls.h"
 
 enum { EARLY_ANSWER_BYTES = 64 << 20 }; /* a refused body longer than that is not waited for */
 
@@ -27,6 +28,7 @@ const struct operation operations[] = {
 	{ ROUTE_UPLOAD, "PUT", upload_put_begin, upload_body_data, upload_put_end },
 	{ ROUTE_UPLOAD, "DELETE", nothing, NULL, upload_delete },
 	{ ROUTE_REFERRERS, "GET", nothing, NULL, referrers_get },
+	{ ROUTE_AUTHORITY, "GET", nothing, NULL, authority_get },
 	{ ROUTE_NONE },
 };
 
@@ -163,7 +165,7 @@ void *request_created(void *data, const char *target, struct MHD_Connection *con
 	request->server = data;
 	request->connection = connection;
 	request->about = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-	target_parse(target, &request->target, &request->target_error);
+	target_parse(origin_strip(request->server->origin, target), &request->target, &request->target_error);
 	return request;
 }
 
@@ -214,12 +216,25 @@ static bool answer_early(struct request *request)
 	return request_header(request, "Expect") || request->content_length > EARLY_ANSWER_BYTES;
 }
 
+/* Once a connection: its handshake has ended now. */
+static void name_client(struct request *request)
+{
+	struct connection *about = request->about;
+
+	if (about && about->identity && !about->named) {
+		about->named = true;
+		about->client_name = tls_client_name(MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+		log_debug("tls: the client's name is %s", about->client_name ? about->client_name : "unknown");
+	}
+}
+
 static enum MHD_Result request_begin(struct request *request, const char *method, const char *version)
 {
 	request->method = method;
 	request->head = str_equal(method, "HEAD");
 	request->begun = true;
 	mark_running(request, true);
+	name_client(request);
 	choose(request, version);
 	if (request->operation)
 		request->operation->begin(request);
@@ -263,6 +278,7 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 		MHD_destroy_response(request->response);
 	if (request->begun)
 		mark_running(request, false);
+	free(request->forwarded);
 	target_clear(&request->target);
 	error_clear(&request->target_error);
 	error_clear(&request->error);

@@ -1,14 +1,16 @@
-/* The server: listeners, limits, the end.
+/* The server: listeners, limits, reloading, the end.
  *
  * The library (libmicrohttpd) gives each connection a thread; this file bounds how many there are and how long they may do nothing. Its
  * own time-out only sees silence, so one that sends a byte now and then is ended here: who has not completed the headers of a
- * request in HEADERS_SECONDS, or sends a body slower than BODY_RATE, is shut down by the watch. */
+ * request in HEADERS_SECONDS (its TLS handshake included), or sends a body slower than BODY_RATE, is shut down by the watch. */
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,8 +18,14 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "registry/activation.h"
+#include "registry/confine.h"
 #include "registry/internal.h"
 #include "registry/listen.h"
+#include "registry/privilege.h"
+#include "registry/tls.h"
+
+static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
 
 enum {
 	CONNECTIONS_MAX = 1024,
@@ -34,6 +42,17 @@ enum {
 struct listener {
 	struct MHD_Daemon *daemon;
 	int fd;
+	enum listen_scheme scheme;
+};
+
+/* What the main thread has. */
+struct running {
+	struct server server;
+	struct origin origin;
+	struct listener *listeners;
+	size_t listeners_len;
+	int notify; /* of activation.h */
+	int hangup; /* a signalfd of SIGHUP */
 };
 
 /* ---- connections ---- */
@@ -52,6 +71,9 @@ static void connection_add(struct server *server, struct MHD_Connection *handle,
 
 	connection->fd = fcntl(MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, F_DUPFD_CLOEXEC, 0);
 	connection->since = now_seconds();
+	const union MHD_ConnectionInfo *tls = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION); /* NULL: plain HTTP */
+	if (tls && tls->tls_session)
+		connection->identity = tls_begin(server->tls, tls->tls_session);
 	pthread_mutex_lock(&server->lock);
 	connection->next = server->connections;
 	connection->at = &server->connections;
@@ -70,6 +92,9 @@ static void connection_remove(struct server *server, struct connection *connecti
 		connection->next->at = connection->at;
 	pthread_mutex_unlock(&server->lock);
 	fd_close(&connection->fd);
+	if (connection->identity)
+		tls_end(server->tls, &connection->identity);
+	free(connection->client_name);
 	free(connection);
 }
 
@@ -83,12 +108,12 @@ static void connection_notify(void *data, struct MHD_Connection *handle, void **
 	}
 }
 
-static bool connection_dawdles(const struct connection *connection, int64_t now)
+static bool connection_dawdles(const struct connection *connection, int64_t now, int headers_seconds)
 {
 	int64_t age = now - connection->since;
 
 	if (!connection->running)
-		return age > HEADERS_SECONDS;
+		return age > headers_seconds;
 	if (!__atomic_load_n(&connection->receiving, __ATOMIC_RELAXED))
 		return false;
 	return age > BODY_GRACE && __atomic_load_n(&connection->received, __ATOMIC_RELAXED) < age * BODY_RATE;
@@ -98,10 +123,11 @@ static bool connection_dawdles(const struct connection *connection, int64_t now)
 static void connections_sweep(struct server *server, bool idle)
 {
 	int64_t now = now_seconds();
+	int seconds = server->options->headers_seconds ? server->options->headers_seconds : HEADERS_SECONDS;
 
 	pthread_mutex_lock(&server->lock);
 	for (struct connection *connection = server->connections; connection; connection = connection->next)
-		if (connection->fd >= 0 && (idle ? !connection->running : connection_dawdles(connection, now)))
+		if (connection->fd >= 0 && (idle ? !connection->running : connection_dawdles(connection, now, seconds)))
 			shutdown(connection->fd, SHUT_RDWR);
 	pthread_mutex_unlock(&server->lock);
 }
@@ -120,13 +146,28 @@ static void log_library(void *data, const char *format, va_list args)
 	log_debug("http: %s", line);
 }
 
-static int listener_start(struct listener *listener, struct server *server, int connections, struct error *err)
+static int connections_max(const struct registry_options *options)
 {
-	struct MHD_OptionItem options[] = {
+	return options->connections_max ? options->connections_max : CONNECTIONS_MAX;
+}
+
+/* The library wants a certificate to be named; each connection is given its own in connection_add. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int authorities_len, const gnutls_pk_algorithm_t *algorithms,
+			  int algorithms_len, gnutls_pcert_st **ret, unsigned *ret_len, gnutls_privkey_t *ret_key)
+{
+	(void)session, (void)authorities, (void)authorities_len, (void)algorithms, (void)algorithms_len, (void)ret, (void)ret_len, (void)ret_key;
+	return -1;
+}
+
+static int listener_start(struct listener *listener, struct server *server, struct error *err)
+{
+	const struct registry_options *options = server->options;
+	bool secure = listener->scheme == LISTEN_HTTPS;
+	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL },
 		{ MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, connections, NULL },
-		{ MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, connections_max(options), NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, options->silence_seconds ? options->silence_seconds : SILENCE_SECONDS, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_MEMORY / 4, NULL },
 		{ MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK, NULL },
@@ -135,18 +176,20 @@ static int listener_start(struct listener *listener, struct server *server, int 
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_completed, server },
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_notify, server },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_created, server },
+		{ secure ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, TLS_PRIORITIES },
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 		{ MHD_OPTION_END, 0, NULL },
 	};
-	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG | (secure ? MHD_USE_TLS : 0);
 
-	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_handle, server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_handle, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 	if (!listener->daemon)
 		return error_set(err, ERROR_FAILED, "the HTTP server could not be started");
 	return 0;
 }
 
 /* Each connection has two descriptors, and a file while it reads or writes a blob. */
-static void raise_limits(int connections)
+static void raise_limits(size_t connections)
 {
 	struct rlimit limit;
 	rlim_t wanted = (rlim_t)connections * 4 + 64;
@@ -157,41 +200,175 @@ static void raise_limits(int connections)
 	}
 }
 
-static int listeners_start(struct server *server, struct listener *listeners, size_t len, int connections, struct error *err)
+/* The threads that the library makes inherit the mask: signals come to the thread that waits for them. */
+static int listeners_start(struct running *running, struct error *err)
 {
 	sigset_t stop, old;
 	int result = 0;
 
-	/* The threads that the library makes inherit it: signals come to the thread that waits for them. */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);
 	sigaddset(&stop, SIGTERM);
-	sigaddset(&stop, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &stop, &old);
-	for (size_t i = 0; i < len && result == 0; i++)
-		result = listener_start(&listeners[i], server, connections, err);
+	for (size_t i = 0; i < running->listeners_len && result == 0; i++)
+		result = listener_start(&running->listeners[i], &running->server, err);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return result;
 }
 
+/* Sockets that were handed to us come first; the default address is only for who names no other. */
+static int listeners_open(struct running *running, const struct registry_options *options, struct error *err)
+{
+	size_t given = activation_count();
+
+	running->listeners = xcalloc(given + options->listen.len + 1, sizeof *running->listeners);
+	for (size_t i = 0; i < given + options->listen.len; i++) {
+		struct listener *listener = &running->listeners[i];
+		listener->fd = i < given ? activation_take(i, &listener->scheme, err) :
+					   listen_open(options->listen.items[i - given], &listener->scheme, err);
+		if (listener->fd < 0)
+			return -1;
+		running->listeners_len++;
+	}
+	if (running->listeners_len)
+		return 0;
+	running->listeners[0].fd = listen_open(DEFAULT_ADDRESS, &running->listeners[0].scheme, err);
+	running->listeners_len = running->listeners[0].fd >= 0;
+	return running->listeners_len ? 0 : -1;
+}
+
+/* An address that doesn't say which protocol it speaks speaks the safe one, if there is a certificate. */
+static int listeners_choose(struct running *running, struct error *err)
+{
+	for (size_t i = 0; i < running->listeners_len; i++) {
+		struct listener *listener = &running->listeners[i];
+		if (listener->scheme == LISTEN_ANY)
+			listener->scheme = running->server.tls ? LISTEN_HTTPS : LISTEN_HTTP;
+		if (listener->scheme == LISTEN_HTTP || running->server.tls)
+			continue;
+		error_set(err, ERROR_USAGE, "an address with https:// needs a certificate");
+		return error_hint(err, "add --tls auto, or --tls-cert FILE --tls-key FILE");
+	}
+	return 0;
+}
+
+static void listeners_say(const struct running *running)
+{
+	static const char *const schemes[] = { [LISTEN_HTTP] = "http://", [LISTEN_HTTPS] = "https://" };
+	const struct server *server = &running->server;
+	char address[LISTEN_TEXT_SIZE];
+
+	for (size_t i = 0; i < running->listeners_len; i++) {
+		const struct listener *listener = &running->listeners[i];
+		listen_print(listener->fd, address);
+		log_info("sampan: serving %s on %s%s", store_path(server->store), str_starts(address, "unix:") ? "" : schemes[listener->scheme], address);
+	}
+	if (tls_authority(server->tls))
+		log_info("sampan: its certificate authority is at /ca.crt, with the SHA-256 fingerprint %s", tls_authority_fingerprint(server->tls));
+}
+
+/* ---- privileges ---- */
+
+static int open_tls(struct server *server, struct error *err)
+{
+	const struct registry_options *options = server->options;
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	for (size_t i = 0; i < options->listen.len; i++) {
+		_cleanup_(freep) char *host = listen_host(options->listen.items[i]);
+		if (host)
+			strlist_add(&names, host);
+	}
+	if (server->origin->base) {
+		_cleanup_(freep) char *with_port = xprintf("%s:443", server->origin->base), *host = listen_host(server->origin->base);
+		strlist_take(&names, host ? steal(host) : listen_host(with_port));
+	}
+	return tls_open(server->store, &options->tls, &names, &server->tls, err);
+}
+
+/* The folder of a file, so that one that is put in its place can be read; and that of what a symlink leads to. */
+static void add_folder(struct strlist *list, const char *path)
+{
+	_cleanup_(freep) char *real = path ? realpath(path, NULL) : NULL;
+	const char *both[] = { path, real };
+
+	for (size_t i = 0; i < array_len(both); i++) {
+		const char *slash = both[i] ? strrchr(both[i], '/') : NULL;
+		if (both[i])
+			strlist_take(list, slash ? xstrndup(both[i], (size_t)(slash - both[i]) + 1) : xstrdup("."));
+	}
+}
+
+/* A key that only root may read can't be read again: better to know now than at the next renewal. */
+static void warn_unreadable(const struct registry_tls *tls)
+{
+	if (tls->key && access(tls->key, R_OK) < 0)
+		log_warn("%s can be read no more (uid %u): a new certificate needs a restart", tls->key, (unsigned)getuid());
+}
+
+static int give_up_rights(const struct server *server, const struct privilege *privilege, struct error *err)
+{
+	const struct registry_options *options = server->options;
+	struct strlist readable _cleanup_(strlist_free) = { 0 };
+
+	if (privilege_drop(privilege, err) < 0)
+		return -1;
+	warn_unreadable(&options->tls);
+	if (options->no_sandbox) {
+		log_warn("--no-sandbox: whoever takes over the registry can do all that uid %u can: read its files, run programs, open connections",
+			 (unsigned)getuid());
+		return 0;
+	}
+	if (getuid() == 0)
+		log_info("sampan: the store is root's, so the registry stays root, without capabilities (a store of another user is served as that user)");
+	strlist_add_all(&readable, &options->readable);
+	add_folder(&readable, options->tls.certificate);
+	add_folder(&readable, options->tls.key);
+	add_folder(&readable, options->tls.client_ca);
+	return confine(store_path(server->store), &readable, options->outgoing, err);
+}
+
 /* ---- running and stopping ---- */
 
-static void watch(struct server *server)
+static void reload(struct running *running)
 {
-	struct pollfd wake = { .fd = interrupt_fd(), .events = POLLIN };
+	struct signalfd_siginfo ignored;
+
+	while (read(running->hangup, &ignored, sizeof ignored) > 0)
+		;
+	notify_reloading(running->notify);
+	if (running->server.tls)
+		tls_refresh(running->server.tls, true);
+	notify_send(running->notify, "READY=1");
+}
+
+static void look_around(struct server *server, uint64_t *before, uint64_t *returned)
+{
+	connections_sweep(server, false);
+	if (server->tls)
+		tls_refresh(server->tls, false);
+	uint64_t served = __atomic_load_n(&server->served, __ATOMIC_RELAXED);
+	if (served == *before && served != *returned) {
+		memory_return();
+		*returned = served;
+	}
+	*before = served;
+}
+
+static void watch(struct running *running)
+{
+	struct pollfd wake[] = { { .fd = interrupt_fd(), .events = POLLIN }, { .fd = running->hangup, .events = POLLIN } };
 	uint64_t returned = 0, before = 0;
+	int64_t looked = now_seconds();
 
 	memory_return();
 	while (!interrupt_pending()) {
-		if (poll(&wake, 1, WATCH_MS) != 0)
+		if (poll(wake, array_len(wake), WATCH_MS) > 0 && wake[1].revents)
+			reload(running);
+		if (now_seconds() - looked < WATCH_MS / 1000)
 			continue;
-		connections_sweep(server, false);
-		uint64_t served = __atomic_load_n(&server->served, __ATOMIC_RELAXED);
-		if (served == before && served != returned) {
-			memory_return();
-			returned = served;
-		}
-		before = served;
+		looked = now_seconds();
+		look_around(&running->server, &before, &returned);
 	}
 }
 
@@ -210,48 +387,75 @@ static void wait_calm(struct server *server)
 }
 
 /* No new connection, none that only waits, then what runs may end. */
-static void listeners_stop(struct server *server, struct listener *listeners, size_t len)
+static void listeners_stop(struct running *running)
 {
+	struct server *server = &running->server;
+
+	notify_send(running->notify, "STOPPING=1");
 	__atomic_store_n(&server->stopping, true, __ATOMIC_RELAXED);
-	for (size_t i = 0; i < len; i++)
-		if (listeners[i].daemon)
-			MHD_quiesce_daemon(listeners[i].daemon);
+	for (size_t i = 0; i < running->listeners_len; i++)
+		if (running->listeners[i].daemon)
+			MHD_quiesce_daemon(running->listeners[i].daemon);
 	connections_sweep(server, true);
 	wait_calm(server);
-	for (size_t i = 0; i < len; i++) {
-		if (listeners[i].daemon)
-			MHD_stop_daemon(listeners[i].daemon);
-		fd_close(&listeners[i].fd);
+	for (size_t i = 0; i < running->listeners_len; i++) {
+		if (running->listeners[i].daemon)
+			MHD_stop_daemon(running->listeners[i].daemon);
+		fd_close(&running->listeners[i].fd);
 	}
 }
 
-static int serve(struct server *server, struct listener *listeners, const struct registry_options *options, struct error *err)
+static int hangup_open(void)
 {
-	int connections = options->connections_max ? options->connections_max : CONNECTIONS_MAX;
-	char address[LISTEN_TEXT_SIZE];
+	sigset_t hangup;
 
-	raise_limits(connections);
-	for (size_t i = 0; i < options->listen.len; i++)
-		if ((listeners[i].fd = listen_open(options->listen.items[i], err)) < 0)
-			return -1;
-	if (listeners_start(server, listeners, options->listen.len, connections, err) < 0)
-		return -1;
-	for (size_t i = 0; i < options->listen.len; i++)
-		log_info("sampan: serving %s on http://%s", store_path(server->store), listen_print(listeners[i].fd, address));
-	watch(server);
-	return 0;
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+	return signalfd(-1, &hangup, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int registry_serve(struct store *store, const struct registry_options *options, struct error *err)
+/* Certificates of the user's are read before root is dropped, since they may be root's; our own belong to the store's user. */
+static int start(struct running *running, const struct privilege *privilege, struct error *err)
 {
-	struct server server = { .store = store, .lock = PTHREAD_MUTEX_INITIALIZER, .calm = PTHREAD_COND_INITIALIZER };
-	_cleanup_(freep) struct listener *listeners = xcalloc(options->listen.len + 1, sizeof *listeners);
+	struct server *server = &running->server;
+	const struct registry_options *options = server->options;
 
-	for (size_t i = 0; i < options->listen.len; i++)
-		listeners[i].fd = -1;
+	if (origin_open(options, &running->origin, err) < 0 || listeners_open(running, options, err) < 0)
+		return -1;
+	raise_limits((size_t)connections_max(options) * running->listeners_len);
+	if (options->tls.automatic && privilege_lend(privilege, err) < 0)
+		return -1;
+	int result = open_tls(server, err);
+	if (options->tls.automatic)
+		privilege_return(privilege);
+	if (result < 0 || listeners_choose(running, err) < 0 || give_up_rights(server, privilege, err) < 0)
+		return -1;
+	return listeners_start(running, err);
+}
+
+int registry_serve(struct store *store, const struct registry_options *options, const struct privilege *privilege, struct error *err)
+{
+	struct running running = { .server = { .store = store, .options = options } };
+
+	pthread_mutex_init(&running.server.lock, NULL);
+	pthread_cond_init(&running.server.calm, NULL);
+	running.server.origin = &running.origin;
 	memory_bound();
 	interrupt_install();
-	int result = serve(&server, listeners, options, err);
-	listeners_stop(&server, listeners, options->listen.len);
+	running.hangup = hangup_open();
+	running.notify = notify_open();
+	int result = start(&running, privilege, err);
+	if (result == 0) {
+		listeners_say(&running);
+		notify_send(running.notify, "READY=1");
+		watch(&running);
+	}
+	listeners_stop(&running);
+	tls_close(&running.server.tls);
+	origin_clear(&running.origin);
+	free(running.listeners);
+	fd_close(&running.hangup);
+	fd_close(&running.notify);
 	return result;
 }

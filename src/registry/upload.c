@@ -8,7 +8,7 @@
 
 static void upload_describe(struct request *request, const char *id, int64_t size)
 {
-	request_set(request, "Location", "/v2/%s/blobs/uploads/%s", request->target.repository, id);
+	request_set(request, "Location", "%s/v2/%s/blobs/uploads/%s", request_prefix(request), request->target.repository, id);
 	request_set(request, "Range", "0-%lld", (long long)(size ? size - 1 : 0));
 	request_set(request, "Docker-Upload-UUID", "%s", id);
 }
@@ -19,7 +19,7 @@ static void blob_created(struct request *request, const struct digest *digest)
 
 	digest_print(digest, text);
 	request_answer(request, MHD_HTTP_CREATED, NULL, NULL, 0);
-	request_set(request, "Location", "/v2/%s/blobs/%s", request->target.repository, text);
+	request_set(request, "Location", "%s/v2/%s/blobs/%s", request_prefix(request), request->target.repository, text);
 	request_set(request, "Docker-Content-Digest", "%s", text);
 }
 

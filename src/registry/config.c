@@ -68,6 +68,7 @@ void registry_options_clear(struct registry_options *options)
 	strlist_free(&options->trusted_proxies);
 	free(options->user);
 	strlist_free(&options->readable);
+	strlist_free(&options->writable);
 	*options = (struct registry_options){ 0 };
 }
 

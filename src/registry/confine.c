@@ -49,10 +49,10 @@ static const uint64_t FS_OF_FILES = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCE
 static const uint64_t FS_NEVER = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK;
 
 /* Read by libraries when they please. */
-static const char *const always_readable[] = { "/dev/urandom", "/etc/hosts", "/etc/localtime", "/usr/share/zoneinfo", "/proc/self", NULL };
+static const char *const always_readable[] = { "/dev/urandom", "/etc/hosts", "/etc/localtime", "/usr/share/zoneinfo", "/proc/self" };
 /* By the resolver, and by TLS as a client. */
 static const char *const outgoing_readable[] = { "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share", "/usr/local/share/ca-certificates",
-						 "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", NULL };
+						 "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager" };
 
 /* What isn't there needs no rule. */
 static void allow(int ruleset, const char *path, uint64_t rights)
@@ -84,10 +84,16 @@ static struct ruleset handled(int abi, bool outgoing)
 	return all;
 }
 
-static void confine_files(const char *store, const struct strlist *readable, bool outgoing)
+static void allow_all(int ruleset, const char *const *paths, size_t len, uint64_t rights)
+{
+	for (size_t i = 0; i < len && paths[i]; i++)
+		allow(ruleset, paths[i], rights);
+}
+
+static void confine_files(const struct confinement *confinement)
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset all = handled(abi, outgoing);
+	struct ruleset all = handled(abi, confinement->outgoing);
 
 	if (abi < ABI_RENAME) {
 		log_warn("this kernel has no Landlock%s: the registry's code could reach files outside of the store", abi > 0 ? " of version 2" : "");
@@ -95,14 +101,14 @@ static void confine_files(const char *store, const struct strlist *readable, boo
 	}
 	_cleanup_(fd_close) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
 	if (ruleset >= 0) {
-		allow(ruleset, store, all.fs & ~FS_NEVER);
+		allow(ruleset, confinement->store, all.fs & ~FS_NEVER);
 		allow(ruleset, "/dev/null", FS_OF_FILES);
-		for (size_t i = 0; always_readable[i]; i++)
-			allow(ruleset, always_readable[i], FS_READ);
-		for (size_t i = 0; outgoing && outgoing_readable[i]; i++)
-			allow(ruleset, outgoing_readable[i], FS_READ);
-		for (size_t i = 0; i < readable->len; i++)
-			allow(ruleset, readable->items[i], FS_READ);
+		allow_all(ruleset, always_readable, array_len(always_readable), FS_READ);
+		if (confinement->outgoing)
+			allow_all(ruleset, outgoing_readable, array_len(outgoing_readable), FS_READ);
+		allow_all(ruleset, (const char *const *)confinement->readable->items, confinement->readable->len, FS_READ);
+		allow_all(ruleset, (const char *const *)confinement->writable->items, confinement->writable->len,
+			  FS_READ | (all.fs & (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | FS_TRUNCATE)));
 	}
 	if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		log_warn("Landlock is not available here (%m): the registry's code could reach files outside of the store");
@@ -243,13 +249,23 @@ static void confine_calls(bool outgoing)
 
 /* ---- all of it ---- */
 
-int confine(const char *store, const struct strlist *readable, bool outgoing, struct error *err)
+static int check_threads(struct error *err)
 {
-	if (privilege_drop_capabilities(err) < 0)
+	struct stat st;
+
+	/* A folder has a link for each folder in it. Without /proc we can't know. */
+	if (stat("/proc/self/task", &st) == 0 && st.st_nlink > 3)
+		return error_set(err, ERROR_FAILED, "the sandbox was asked for when threads were running that it does not hold");
+	return 0;
+}
+
+int confine(const struct confinement *confinement, struct error *err)
+{
+	if (check_threads(err) < 0 || privilege_drop_capabilities(err) < 0)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "cannot set no_new_privs");
-	confine_files(store, readable, outgoing);
-	confine_calls(outgoing);
+	confine_files(confinement);
+	confine_calls(confinement->outgoing);
 	return 0;
 }

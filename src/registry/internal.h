@@ -25,6 +25,7 @@ struct server {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
 	struct connection *connections;
+	size_t connected, leaving; /* how many there are; of these, how many were told to end */
 	size_t running; /* requests that have begun and not ended */
 	uint64_t served; /* requests that have ended, ever */
 	bool stopping;	/* answers end their connections */
@@ -35,7 +36,7 @@ struct server {
 struct connection {
 	struct connection *next, **at;
 	int fd;
-	bool running;
+	bool running, leaving;
 	int64_t since;	  /* seconds: accept, begin or end of the last request */
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
@@ -90,6 +91,14 @@ void *request_created(void *server, const char *target, struct MHD_Connection *c
 enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
 			       const char *bytes, size_t *bytes_len, void **at);
 void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why);
+
+/* ---- connection.c ---- */
+int64_t now_seconds(void); /* of a clock that only runs */
+int connections_max(const struct registry_options *options);
+/* The library's callback; `server` is ours. */
+void connection_notify(void *server, struct MHD_Connection *handle, void **at, enum MHD_ConnectionNotificationCode code);
+/* Ends those that dawdle, or all that wait for a next request. */
+void connections_sweep(struct server *server, bool idle);
 
 /* ---- memory.c ---- */
 void memory_bound(void);

@@ -16,15 +16,16 @@ void registry_tls_clear(struct registry_tls *tls);
 /* All that is pointed to is owned. */
 struct registry_options {
 	struct strlist listen; /* see listen.h */
-	int connections_max;   /* 0: 1024; for each listener */
+	int connections_max;   /* 0: 2048; those behind it take the places of idle ones */
 	int headers_seconds, silence_seconds; /* 0: 60; a client must send its request's headers, or anything at all, within these */
 	struct registry_tls tls;
 	char *external_url;		/* "https://example.org/registry": where clients see us */
 	struct strlist trusted_proxies; /* "10.0.0.0/8": whose X-Forwarded-… we believe, beside loopback */
 	char *user;			/* whom root becomes; NULL: the store's owner */
 	bool no_sandbox;
-	/* For the sandbox: files and folders that parts of the server read while it runs, and whether one of them connects to others. */
-	struct strlist readable;
+	/* For the sandbox, from the sections of the settings: files and folders that parts of the server read, or write, while it runs, and whether one
+	 * of them connects to others. Of a file the whole folder is meant, so that it can be replaced. */
+	struct strlist readable, writable;
 	bool outgoing;
 };
 void registry_options_clear(struct registry_options *options);

@@ -1,6 +1,4 @@
 /* From the library's callbacks to operations and back. */
-#include <time.h>
-
 #include "base/log.h"
 #include "registry/internal.h"
 #include "registry/tls.h"
@@ -31,14 +29,6 @@ const struct operation operations[] = {
 	{ ROUTE_AUTHORITY, "GET", nothing, NULL, authority_get },
 	{ ROUTE_NONE },
 };
-
-static int64_t now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec;
-}
 
 const char *request_header(struct request *request, const char *name)
 {

@@ -1,8 +1,7 @@
-/* The server: listeners, limits, reloading, the end.
+/* The server: listeners, rights, reloading, the end.
  *
- * The library (libmicrohttpd) gives each connection a thread; this file bounds how many there are and how long they may do nothing. Its
- * own time-out only sees silence, so one that sends a byte now and then is ended here: who has not completed the headers of a
- * request in HEADERS_SECONDS (its TLS handshake included), or sends a body slower than BODY_RATE, is shut down by the watch. */
+ * The order of the start matters: ports are opened and the user's keys are read by root, who then becomes another and gives up what the server
+ * won't need (confine.h); only then come threads, which keep whatever they were born with. */
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <poll.h>
@@ -28,13 +27,10 @@
 static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
 
 enum {
-	CONNECTIONS_MAX = 1024,
+	CONNECTIONS_SPARE = 64, /* for new ones, while old ones leave */
 	CONNECTION_MEMORY = 64 << 10, /* headers and the buffer of bodies: less makes uploads slower; a connection kept alive holds all of it */
 	THREAD_STACK = 1 << 20,	       /* address space; jansson recurses up to 2048 levels */
 	SILENCE_SECONDS = 60,
-	HEADERS_SECONDS = 60,
-	BODY_RATE = 256, /* bytes a second, after BODY_GRACE seconds */
-	BODY_GRACE = 60,
 	WATCH_MS = 5000,
 	STOP_SECONDS = 10,
 };
@@ -55,83 +51,6 @@ struct running {
 	int hangup; /* a signalfd of SIGHUP */
 };
 
-/* ---- connections ---- */
-
-static int64_t now_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec;
-}
-
-static void connection_add(struct server *server, struct MHD_Connection *handle, void **at)
-{
-	struct connection *connection = xnew(struct connection);
-
-	connection->fd = fcntl(MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, F_DUPFD_CLOEXEC, 0);
-	connection->since = now_seconds();
-	const union MHD_ConnectionInfo *tls = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION); /* NULL: plain HTTP */
-	if (tls && tls->tls_session)
-		connection->identity = tls_begin(server->tls, tls->tls_session);
-	pthread_mutex_lock(&server->lock);
-	connection->next = server->connections;
-	connection->at = &server->connections;
-	if (connection->next)
-		connection->next->at = &connection->next;
-	server->connections = connection;
-	pthread_mutex_unlock(&server->lock);
-	*at = connection;
-}
-
-static void connection_remove(struct server *server, struct connection *connection)
-{
-	pthread_mutex_lock(&server->lock);
-	*connection->at = connection->next;
-	if (connection->next)
-		connection->next->at = connection->at;
-	pthread_mutex_unlock(&server->lock);
-	fd_close(&connection->fd);
-	if (connection->identity)
-		tls_end(server->tls, &connection->identity);
-	free(connection->client_name);
-	free(connection);
-}
-
-static void connection_notify(void *data, struct MHD_Connection *handle, void **at, enum MHD_ConnectionNotificationCode code)
-{
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		connection_add(data, handle, at);
-	} else if (*at) {
-		connection_remove(data, *at);
-		*at = NULL;
-	}
-}
-
-static bool connection_dawdles(const struct connection *connection, int64_t now, int headers_seconds)
-{
-	int64_t age = now - connection->since;
-
-	if (!connection->running)
-		return age > headers_seconds;
-	if (!__atomic_load_n(&connection->receiving, __ATOMIC_RELAXED))
-		return false;
-	return age > BODY_GRACE && __atomic_load_n(&connection->received, __ATOMIC_RELAXED) < age * BODY_RATE;
-}
-
-/* Ends those that dawdle, or all that wait for a next request. */
-static void connections_sweep(struct server *server, bool idle)
-{
-	int64_t now = now_seconds();
-	int seconds = server->options->headers_seconds ? server->options->headers_seconds : HEADERS_SECONDS;
-
-	pthread_mutex_lock(&server->lock);
-	for (struct connection *connection = server->connections; connection; connection = connection->next)
-		if (connection->fd >= 0 && (idle ? !connection->running : connection_dawdles(connection, now, seconds)))
-			shutdown(connection->fd, SHUT_RDWR);
-	pthread_mutex_unlock(&server->lock);
-}
-
 /* ---- starting ---- */
 
 static void log_library(void *data, const char *format, va_list args) _printf_(2, 0);
@@ -144,11 +63,6 @@ static void log_library(void *data, const char *format, va_list args)
 	while (len > 0 && len < (int)sizeof line && line[len - 1] == '\n')
 		line[--len] = '\0';
 	log_debug("http: %s", line);
-}
-
-static int connections_max(const struct registry_options *options)
-{
-	return options->connections_max ? options->connections_max : CONNECTIONS_MAX;
 }
 
 /* The library wants a certificate to be named; each connection is given its own in connection_add. */
@@ -166,7 +80,7 @@ static int listener_start(struct listener *listener, struct server *server, stru
 	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL },
 		{ MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, connections_max(options), NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, connections_max(options) + CONNECTIONS_SPARE, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, options->silence_seconds ? options->silence_seconds : SILENCE_SECONDS, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_MEMORY / 4, NULL },
@@ -286,12 +200,17 @@ static int open_tls(struct server *server, struct error *err)
 	return tls_open(server->store, &options->tls, &names, &server->tls, err);
 }
 
-/* The folder of a file, so that one that is put in its place can be read; and that of what a symlink leads to. */
+/* A folder itself. Of a file its folder, so that one that is put in its place can be read, and that of what a symlink leads to. */
 static void add_folder(struct strlist *list, const char *path)
 {
 	_cleanup_(freep) char *real = path ? realpath(path, NULL) : NULL;
 	const char *both[] = { path, real };
+	struct stat st;
 
+	if (path && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		strlist_add(list, path);
+		return;
+	}
 	for (size_t i = 0; i < array_len(both); i++) {
 		const char *slash = both[i] ? strrchr(both[i], '/') : NULL;
 		if (both[i])
@@ -309,7 +228,7 @@ static void warn_unreadable(const struct registry_tls *tls)
 static int give_up_rights(const struct server *server, const struct privilege *privilege, struct error *err)
 {
 	const struct registry_options *options = server->options;
-	struct strlist readable _cleanup_(strlist_free) = { 0 };
+	struct strlist readable _cleanup_(strlist_free) = { 0 }, writable _cleanup_(strlist_free) = { 0 };
 
 	if (privilege_drop(privilege, err) < 0)
 		return -1;
@@ -321,11 +240,14 @@ static int give_up_rights(const struct server *server, const struct privilege *p
 	}
 	if (getuid() == 0)
 		log_info("sampan: the store is root's, so the registry stays root, without capabilities (a store of another user is served as that user)");
-	strlist_add_all(&readable, &options->readable);
-	add_folder(&readable, options->tls.certificate);
-	add_folder(&readable, options->tls.key);
-	add_folder(&readable, options->tls.client_ca);
-	return confine(store_path(server->store), &readable, options->outgoing, err);
+	const char *own[] = { options->tls.certificate, options->tls.key, options->tls.client_ca };
+	for (size_t i = 0; i < array_len(own); i++)
+		add_folder(&readable, own[i]);
+	for (size_t i = 0; i < options->readable.len; i++)
+		add_folder(&readable, options->readable.items[i]);
+	for (size_t i = 0; i < options->writable.len; i++)
+		add_folder(&writable, options->writable.items[i]);
+	return confine(&(struct confinement){ store_path(server->store), &readable, &writable, options->outgoing }, err);
 }
 
 /* ---- running and stopping ---- */
@@ -423,7 +345,7 @@ static int start(struct running *running, const struct privilege *privilege, str
 
 	if (origin_open(options, &running->origin, err) < 0 || listeners_open(running, options, err) < 0)
 		return -1;
-	raise_limits((size_t)connections_max(options) * running->listeners_len);
+	raise_limits((size_t)connections_max(options) + CONNECTIONS_SPARE * running->listeners_len);
 	if (options->tls.automatic && privilege_lend(privilege, err) < 0)
 		return -1;
 	int result = open_tls(server, err);

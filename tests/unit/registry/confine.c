@@ -19,7 +19,8 @@
 
 static char folder[] = "/tmp/sampan-confine.XXXXXX";
 static char inside[64], other[64], outside[] = "/tmp/sampan-outside.XXXXXX";
-static const struct strlist readable = { (char *[]){ "/etc/hostname", NULL }, 1 };
+static char logs[] = "/tmp/sampan-logs.XXXXXX";
+static const struct strlist readable = { (char *[]){ "/etc/hostname", NULL }, 1 }, writable = { (char *[]){ logs, NULL }, 1 };
 
 /* Each returns 0 or an errno. */
 static int try_open(const char *path, int flags)
@@ -47,6 +48,14 @@ static int read_readable(void)
 static int write_readable(void)
 {
 	return try_open("/etc/hostname", O_WRONLY);
+}
+
+static int write_log(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "%s/access.log", logs);
+	return try_open(path, O_WRONLY | O_CREAT | O_TRUNC);
 }
 
 static int write_inside(void)
@@ -141,6 +150,7 @@ static const struct {
 	{ "nor written", write_outside, false, EACCES, true },
 	{ "a certificate can be read", read_readable, false, 0, false },
 	{ "but not written", write_readable, false, EACCES, true },
+	{ "a log can be begun in its folder", write_log, false, 0, false },
 	{ "a file of the store can be made", write_inside, false, 0, false },
 	{ "and moved into another folder of it", rename_inside, false, 0, false },
 	{ "no connection goes out", open_inet, false, EACCES, false },
@@ -162,11 +172,30 @@ static int run(size_t i)
 
 	if (pid == 0) {
 		log_set_level(LOG_LEVEL_QUIET);
-		_exit(confine(folder, &readable, cases[i].outgoing, NULL) < 0 ? 255 : cases[i].act());
+		struct confinement confinement = { folder, &readable, &writable, cases[i].outgoing };
+		_exit(confine(&confinement, NULL) < 0 ? 255 : cases[i].act());
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return 255;
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void *wait_forever(void *data)
+{
+	pause();
+	return data;
+}
+
+static void check_threads(void)
+{
+	struct confinement confinement = { folder, &readable, &writable, false };
+	struct error err _cleanup_(error_clear) = { 0 };
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, wait_forever, NULL);
+	ok(confine(&confinement, &err) < 0 && err.code == ERROR_FAILED, "a thread that it would not hold is noticed");
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
 }
 
 int main(void)
@@ -174,7 +203,7 @@ int main(void)
 	bool landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 2;
 	int fd = mkstemp(outside);
 
-	if (fd < 0 || !mkdtemp(folder))
+	if (fd < 0 || !mkdtemp(folder) || !mkdtemp(logs))
 		return 2;
 	close(fd);
 	snprintf(inside, sizeof inside, "%s/a", folder);
@@ -188,5 +217,7 @@ int main(void)
 			is_int(run(i), cases[i].want, cases[i].what);
 	unlink(outside);
 	dir_remove(AT_FDCWD, folder, NULL);
+	dir_remove(AT_FDCWD, logs, NULL);
+	check_threads();
 	return done();
 }

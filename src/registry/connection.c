@@ -1,0 +1,125 @@
+/* Connections: how many there are, and how long they may do nothing.
+ *
+ * The library gives each a thread, and its own time-out only sees silence, so one that sends a byte now and then is ended here: who has not
+ * completed the headers of a request in HEADERS_SECONDS (a TLS handshake included), or sends a body slower than BODY_RATE, is shut down.
+ * When there are too many, a new one takes the place of the one that has been idle for longest: a crowd that only waits keeps nobody out. */
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "registry/internal.h"
+#include "registry/tls.h"
+
+enum {
+	CONNECTIONS_MAX = 2048,
+	HEADERS_SECONDS = 60,
+	BODY_RATE = 256, /* bytes a second, after BODY_GRACE seconds */
+	BODY_GRACE = 60,
+};
+
+int64_t now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
+}
+
+int connections_max(const struct registry_options *options)
+{
+	return options->connections_max ? options->connections_max : CONNECTIONS_MAX;
+}
+
+/* Under the lock, as all that touches `leaving`. The thread of the connection ends it in its own time. */
+static void connection_end(struct server *server, struct connection *connection)
+{
+	if (connection->fd < 0 || connection->leaving)
+		return;
+	shutdown(connection->fd, SHUT_RDWR);
+	connection->leaving = true;
+	server->leaving++;
+}
+
+/* Before a new one is in the list. */
+static void connections_make_room(struct server *server)
+{
+	struct connection *oldest = NULL;
+
+	if (server->connected - server->leaving < (size_t)connections_max(server->options))
+		return;
+	for (struct connection *connection = server->connections; connection; connection = connection->next)
+		if (!connection->running && !connection->leaving && (!oldest || connection->since <= oldest->since))
+			oldest = connection;
+	if (oldest)
+		connection_end(server, oldest);
+}
+
+static void connection_add(struct server *server, struct MHD_Connection *handle, void **at)
+{
+	struct connection *connection = xnew(struct connection);
+
+	connection->fd = fcntl(MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, F_DUPFD_CLOEXEC, 0);
+	connection->since = now_seconds();
+	const union MHD_ConnectionInfo *tls = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION); /* NULL: plain HTTP */
+	if (tls && tls->tls_session)
+		connection->identity = tls_begin(server->tls, tls->tls_session);
+	pthread_mutex_lock(&server->lock);
+	connections_make_room(server);
+	connection->next = server->connections;
+	connection->at = &server->connections;
+	if (connection->next)
+		connection->next->at = &connection->next;
+	server->connections = connection;
+	server->connected++;
+	pthread_mutex_unlock(&server->lock);
+	*at = connection;
+}
+
+static void connection_remove(struct server *server, struct connection *connection)
+{
+	pthread_mutex_lock(&server->lock);
+	*connection->at = connection->next;
+	if (connection->next)
+		connection->next->at = connection->at;
+	server->connected--;
+	server->leaving -= connection->leaving;
+	pthread_mutex_unlock(&server->lock);
+	fd_close(&connection->fd);
+	if (connection->identity)
+		tls_end(server->tls, &connection->identity);
+	free(connection->client_name);
+	free(connection);
+}
+
+void connection_notify(void *data, struct MHD_Connection *handle, void **at, enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		connection_add(data, handle, at);
+	} else if (*at) {
+		connection_remove(data, *at);
+		*at = NULL;
+	}
+}
+
+static bool connection_dawdles(const struct connection *connection, int64_t now, int headers_seconds)
+{
+	int64_t age = now - connection->since;
+
+	if (!connection->running)
+		return age > headers_seconds;
+	if (!__atomic_load_n(&connection->receiving, __ATOMIC_RELAXED))
+		return false;
+	return age > BODY_GRACE && __atomic_load_n(&connection->received, __ATOMIC_RELAXED) < age * BODY_RATE;
+}
+
+void connections_sweep(struct server *server, bool idle)
+{
+	int64_t now = now_seconds();
+	int seconds = server->options->headers_seconds ? server->options->headers_seconds : HEADERS_SECONDS;
+
+	pthread_mutex_lock(&server->lock);
+	for (struct connection *connection = server->connections; connection; connection = connection->next)
+		if (idle ? !connection->running : connection_dawdles(connection, now, seconds))
+			connection_end(server, connection);
+	pthread_mutex_unlock(&server->lock);
+}

@@ -223,5 +223,8 @@ eventually() { for _ in {1..100}; do ! "$@" || return 0; sleep 0.1; done; return
   kill -HUP $SERVER_PID
   eventually grep -q 'renewed certificate' "$LOG"
   skopeo --insecure-policy copy -q --src-cert-dir "$T/trust" "docker://127.0.0.1:$port/a/b:1" "oci:$T/layout:1"
+  "$SAMPAN" --root "$T/client" pull --ca-file "$T/trust/ca.crt" "127.0.0.1:$port/a/b:1"
+  run ! "$SAMPAN" --root "$T/client" pull --plain-http=false "127.0.0.1:$port/a/b:1"
+  [[ $output == *"--ca-file"* ]]
   end $SERVER_PID
 }

@@ -65,7 +65,11 @@ const struct command command_serve = {
 		   "docker, podman, containerd, skopeo and K3s push to it and pull from it. With a certificate, an address\n"
 		   "without http:// in front speaks HTTPS. Clients learn to trust the authority of --tls auto from /ca.crt,\n"
 		   "whose fingerprint the start prints. SIGHUP, and a change of their files, reload certificates; SIGTERM ends it\n"
-		   "cleanly. Sockets of a systemd .socket unit are used too.",
+		   "cleanly. Sockets of a systemd .socket unit are used too.\n\n"
+		   "The settings file is a JSON object: \"listen\": [ADDRESS…], \"connections\": N, \"timeouts\": {\"headers\": SECONDS,\n"
+		   "\"silence\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
+		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"
+		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}.",
 	.options = options,
 	.max_args = 0,
 	.run = run,

@@ -59,6 +59,7 @@ static int choose_user(const char *root, const char *user, struct privilege *ret
 	return error_hint(err, "give it to that user with 'chown -R %s: %s', or choose another with --root", user, root);
 }
 
+/* In a container the owner may be nobody that we know, or we may lack the right to change. */
 static void choose_owner(const char *root, struct privilege *ret)
 {
 	struct stat st;
@@ -67,6 +68,11 @@ static void choose_owner(const char *root, struct privilege *ret)
 		return;
 	const struct passwd *found = getpwuid(st.st_uid);
 	*ret = (struct privilege){ true, st.st_uid, st.st_gid, xstrdup(found ? found->pw_name : NULL) };
+	if (privilege_lend(ret, NULL) < 0) {
+		log_info("sampan: the store's owner (uid %u) can't be taken on here, so the registry stays uid 0", (unsigned)st.st_uid);
+		ret->change = false;
+	}
+	privilege_return(ret);
 }
 
 int privilege_choose(const char *root, const char *user, struct privilege *ret, struct error *err)
@@ -92,9 +98,15 @@ static int change_failed(const struct privilege *privilege, struct error *err)
 
 int privilege_lend(const struct privilege *privilege, struct error *err)
 {
-	if (privilege->change && (setegid(privilege->gid) < 0 || seteuid(privilege->uid) < 0))
-		return change_failed(privilege, err);
-	return 0;
+	if (!privilege->change)
+		return 0;
+	if (setegid(privilege->gid) == 0 && seteuid(privilege->uid) == 0)
+		return 0;
+	int saved = errno;
+	if (setegid(0) < 0)
+		abort();
+	errno = saved;
+	return change_failed(privilege, err);
 }
 
 void privilege_return(const struct privilege *privilege)

@@ -189,8 +189,9 @@ static enum MHD_Result queue(struct request *request)
 {
 	if (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED))
 		request_set(request, "Connection", "close");
-	log_debug("%s %s %s: %u", request->method, request->target.repository ? request->target.repository : "",
-		  request->target.item ? request->target.item : "", request->status);
+	if (log_level() >= LOG_LEVEL_DEBUG)
+		log_debug("%s %s %s: %u (%s)", request->method, request->target.repository ? request->target.repository : "",
+			  request->target.item ? request->target.item : "", request->status, request_client_address(request));
 	request->queued = true;
 	release_upload(request);
 	if (request->about)

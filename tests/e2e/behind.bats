@@ -44,6 +44,20 @@ link() { curl -s -o /dev/null -D - "$@" | sed -n 's/^Link: //Ip' | tr -d '\r'; }
   [[ $(location -H 'X-Forwarded-Prefix: /evil' -H 'X-Forwarded-Prefix: /good' "$U/a/b/blobs/uploads/") == /good/v2/* ]]
 }
 
+@test "the client's address is what believed proxies saw" {
+  start_registry "$T/clients" --debug --listen "unix:$T/clients.socket"
+  curl -sf "http://$REGISTRY/v2/"
+  curl -sf -H 'X-Forwarded-For: 203.0.113.1, 192.0.2.7' "http://$REGISTRY/v2/"
+  curl -sf -H 'Forwarded: for="[2001:db8::7]:80"' "http://$REGISTRY/v2/"
+  curl -sf -H 'Forwarded: for=203.0.113.1' -H 'X-Forwarded-For: 192.0.2.7' "http://$REGISTRY/v2/"
+  curl -sf --unix-socket "$T/clients.socket" http://x/v2/
+  curl -sf --unix-socket "$T/clients.socket" -H 'X-Forwarded-For: 192.0.2.7' http://x/v2/
+  got=$(sed -n 's/.*GET .*: 200 (\(.*\))/\1/p' "$T/serve-${REGISTRY##*:}.log" | tr '\n' ' ')
+  echo "$got"
+  [ "$got" = "127.0.0.1 192.0.2.7 2001:db8::7 127.0.0.1 unix 192.0.2.7 " ]
+  end "$REGISTRY_PID"
+}
+
 @test "--external-url: its path is in addresses, and is taken off requests where the proxy leaves it there" {
   start_registry "$T/external" --external-url https://example.org/registry/
   [[ $(location "http://$REGISTRY/v2/a/b/blobs/uploads/") == /registry/v2/a/b/blobs/uploads/* ]]

@@ -7,6 +7,12 @@ load common
 setup_file() { setup_folder; chmod 755 "$T"; }
 teardown_file() { remove_folder; }
 
+# A port takes connections before root is dropped, and answers them after it.
+start() { # ROOT FLAG…
+  start_registry "$@"
+  for _ in {1..200}; do ! log | grep -q ': serving' || return 0; sleep 0.05; done
+  return 1
+}
 state() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$REGISTRY_PID/status"; }
 log() { cat "$T/serve-${REGISTRY##*:}.log"; }
 works() { # a blob in, and out
@@ -18,7 +24,7 @@ works() { # a blob in, and out
 needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 
 @test "no capabilities, no new privileges, a filter on system calls" {
-  start_registry "$T/plain"
+  start "$T/plain"
   works
   [ -z "$(grep -sL '^Seccomp:[[:space:]]2' /proc/"$REGISTRY_PID"/task/*/status)" ]
   [ "$(state NoNewPrivs)" = 1 ]
@@ -28,7 +34,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 }
 
 @test "--no-sandbox says in one line what it gives up" {
-  start_registry "$T/plain" --no-sandbox
+  start "$T/plain" --no-sandbox
   works
   [ "$(state Seccomp)" = 0 ]
   [ "$(log | grep -c 'no-sandbox.*files.*programs.*connections')" = 1 ]
@@ -39,7 +45,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
   needs_root
   mkdir "$T/owned"
   chown nobody: "$T/owned"
-  start_registry "$T/owned" --tls auto --listen "http://127.0.0.1:$(free_port)"
+  start "$T/owned" --tls auto --listen "http://127.0.0.1:$(free_port)"
   [ "$(state Uid | tr -s '\t' ' ')" = "65534 65534 65534 65534" ]
   [ "$(state Gid | cut -f1)" = 65534 ]
   [[ $(state Groups) != *"0 "* ]]
@@ -50,7 +56,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 
 @test "root stays root where the store is root's, without capabilities, and says so once" {
   needs_root
-  start_registry "$T/roots"
+  start "$T/roots"
   works
   [ "$(state Uid | cut -f1)" = 0 ]
   [ "$(log | grep -c 'without capabilities')" = 1 ]
@@ -59,7 +65,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 
 @test "--user: a new store is made for him, another's is not taken" {
   needs_root
-  start_registry "$T/new" --user nobody
+  start "$T/new" --user nobody
   works
   [ "$(state Uid | cut -f1)" = 65534 ]
   [ "$(stat -c %U "$T/new" "$T/new/sampan.db" | sort -u)" = nobody ]
@@ -77,7 +83,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
   chmod 600 "$T/own.key"
   mkdir -p "$T/keys"
   chown nobody: "$T/keys"
-  start_registry "$T/keys" --tls-cert "$T/own.crt" --tls-key "$T/own.key"
+  start "$T/keys" --tls-cert "$T/own.crt" --tls-key "$T/own.key"
   curl -sf --cacert "$T/own.crt" --connect-to "::$REGISTRY" https://localhost/v2/
   log | grep -q 'own.key can be read no more'
   kill -HUP "$REGISTRY_PID"
@@ -86,17 +92,35 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
   end "$REGISTRY_PID"
 }
 
+@test "in a container where the store's owner is unknown, or can't be taken on, it stays who it is" {
+  needs_root
+  mkdir "$T/foreign"
+  chown 12345:12345 "$T/foreign"
+  chmod 777 "$T/foreign"
+  cp "$SAMPAN" "$T/sampan"
+  for who in "setpriv --bounding-set=-all --inh-caps=-all" "unshare --user --map-root-user"; do
+    $who true || continue
+    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$who" "$T/sampan" >"$T/wrapped"
+    chmod +x "$T/wrapped"
+    rm -rf "$T/foreign"/*
+    SAMPAN=$T/wrapped start "$T/foreign"
+    works
+    log | grep -q "owner (uid [0-9]*) can't be taken on"
+    [ "$(state Seccomp)" = 2 ]
+    end "$REGISTRY_PID"
+  done
+}
+
 @test "as a user without any rights, and in a container's root that has no capabilities" {
   needs_root
   mkdir "$T/users"
   chown nobody: "$T/users"
   cp "$SAMPAN" "$T/sampan"
-  local sampan=$SAMPAN
   for who in "setpriv --reuid=65534 --regid=65534 --clear-groups" "setpriv --bounding-set=-all --inh-caps=-all"; do
     [ "$who" = "${who/reuid/}" ] && root=$T/plain || root=$T/users
     printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$who" "$T/sampan" >"$T/wrapped"
     chmod +x "$T/wrapped"
-    SAMPAN=$T/wrapped start_registry "$root"
+    SAMPAN=$T/wrapped start "$root"
     works
     [ "$(state Seccomp)" = 2 ]
     end "$REGISTRY_PID"
@@ -107,7 +131,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 
 @test "small and quick with the sandbox on: at most 6 MB idle, 200 within 50 ms" {
   [ -z "$(readelf -d "$SAMPAN" 2>/dev/null | grep asan)" ] || skip "a sanitizer's memory is not ours"
-  start_registry "$T/plain"
+  start "$T/plain"
   sleep 7
   rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$REGISTRY_PID/status")
   end "$REGISTRY_PID"

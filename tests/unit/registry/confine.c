@@ -3,10 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -180,6 +184,38 @@ static int run(size_t i)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* As an older kernel: a system call that isn't there. */
+static void take_away(int number)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { array_len(code), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* Returns what `act` returned, in a child that lacks the call. */
+static int run_without(int number, int (*act)(void))
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		struct confinement confinement = { folder, &readable, &writable, false };
+		log_set_level(LOG_LEVEL_QUIET);
+		take_away(number);
+		_exit(confine(&confinement, NULL) < 0 ? 255 : act());
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return 255;
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 static void *wait_forever(void *data)
 {
 	pause();
@@ -215,6 +251,10 @@ int main(void)
 			ok(true, "%s # SKIP this kernel has no Landlock", cases[i].what);
 		else
 			is_int(run(i), cases[i].want, cases[i].what);
+	is_int(run_without(SYS_landlock_create_ruleset, read_outside), 0, "without Landlock it goes on");
+	is_int(run_without(SYS_landlock_create_ruleset, open_inet), EACCES, "with what is left");
+	is_int(run_without(SYS_seccomp, open_inet), 0, "without seccomp it goes on");
+	is_int(run_without(SYS_seccomp, read_outside), landlock ? EACCES : 0, "with what is left");
 	unlink(outside);
 	dir_remove(AT_FDCWD, folder, NULL);
 	dir_remove(AT_FDCWD, logs, NULL);

@@ -3,15 +3,19 @@
  * The library gives each a thread, and its own time-out only sees silence, so one that sends a byte now and then is ended here: who has not
  * completed the headers of a request in HEADERS_SECONDS (a TLS handshake included), or sends a body slower than BODY_RATE, is shut down.
  * When there are too many, a new one takes the place of the one that has been idle for longest: a crowd that only waits keeps nobody out. */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "registry/internal.h"
 #include "registry/tls.h"
 
 enum {
 	CONNECTIONS_MAX = 2048,
+	FILES_EACH = 4,
+	OTHER_FILES = 64,
 	HEADERS_SECONDS = 60,
 	BODY_RATE = 256, /* bytes a second, after BODY_GRACE seconds */
 	BODY_GRACE = 60,
@@ -25,9 +29,23 @@ int64_t now_seconds(void)
 	return now.tv_sec;
 }
 
-int connections_max(const struct registry_options *options)
+/* Each connection has two descriptors, and files while it reads or writes a blob. */
+void connections_prepare(struct server *server, size_t listeners)
 {
-	return options->connections_max ? options->connections_max : CONNECTIONS_MAX;
+	struct rlimit limit;
+	size_t others = OTHER_FILES + listeners * CONNECTIONS_SPARE * FILES_EACH;
+
+	server->places = (size_t)(server->options->connections_max ? server->options->connections_max : CONNECTIONS_MAX);
+	rlim_t wanted = server->places * FILES_EACH + others;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur >= wanted)
+		return;
+	server->places = limit.rlim_cur > others + FILES_EACH ? (limit.rlim_cur - others) / FILES_EACH : 1;
+	log_warn("only %zu connections at once: the limit of open files is %llu, and %llu would be needed", server->places,
+		 (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
 }
 
 /* Under the lock, as all that touches `leaving`. The thread of the connection ends it in its own time. */
@@ -45,7 +63,7 @@ static void connections_make_room(struct server *server)
 {
 	struct connection *oldest = NULL;
 
-	if (server->connected - server->leaving < (size_t)connections_max(server->options))
+	if (server->connected - server->leaving < server->places)
 		return;
 	for (struct connection *connection = server->connections; connection; connection = connection->next)
 		if (!connection->running && !connection->leaving && (!oldest || connection->since <= oldest->since))

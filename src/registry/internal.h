@@ -25,6 +25,7 @@ struct server {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
 	struct connection *connections;
+	size_t places;		   /* for connections; behind them the longest idle one is ended */
 	size_t connected, leaving; /* how many there are; of these, how many were told to end */
 	size_t running; /* requests that have begun and not ended */
 	uint64_t served; /* requests that have ended, ever */
@@ -93,8 +94,10 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, 
 void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why);
 
 /* ---- connection.c ---- */
+enum { CONNECTIONS_SPARE = 64 }; /* of each listener, for new ones while old ones leave */
 int64_t now_seconds(void); /* of a clock that only runs */
-int connections_max(const struct registry_options *options);
+/* Raises the limit of descriptors, and takes as many places as it allows, at most those of the settings. */
+void connections_prepare(struct server *server, size_t listeners);
 /* The library's callback; `server` is ours. */
 void connection_notify(void *server, struct MHD_Connection *handle, void **at, enum MHD_ConnectionNotificationCode code);
 /* Ends those that dawdle, or all that wait for a next request. */

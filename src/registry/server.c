@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -27,7 +26,6 @@
 static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
 
 enum {
-	CONNECTIONS_SPARE = 64, /* for new ones, while old ones leave */
 	CONNECTION_MEMORY = 64 << 10, /* headers and the buffer of bodies: less makes uploads slower; a connection kept alive holds all of it */
 	THREAD_STACK = 1 << 20,	       /* address space; jansson recurses up to 2048 levels */
 	SILENCE_SECONDS = 60,
@@ -80,7 +78,7 @@ static int listener_start(struct listener *listener, struct server *server, stru
 	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL },
 		{ MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, connections_max(options) + CONNECTIONS_SPARE, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(server->places + CONNECTIONS_SPARE), NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, options->silence_seconds ? options->silence_seconds : SILENCE_SECONDS, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_MEMORY / 4, NULL },
@@ -100,18 +98,6 @@ static int listener_start(struct listener *listener, struct server *server, stru
 	if (!listener->daemon)
 		return error_set(err, ERROR_FAILED, "the HTTP server could not be started");
 	return 0;
-}
-
-/* Each connection has two descriptors, and a file while it reads or writes a blob. */
-static void raise_limits(size_t connections)
-{
-	struct rlimit limit;
-	rlim_t wanted = (rlim_t)connections * 4 + 64;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
-		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 /* The threads that the library makes inherit the mask: signals come to the thread that waits for them. */
@@ -345,7 +331,7 @@ static int start(struct running *running, const struct privilege *privilege, str
 
 	if (origin_open(options, &running->origin, err) < 0 || listeners_open(running, options, err) < 0)
 		return -1;
-	raise_limits((size_t)connections_max(options) + CONNECTIONS_SPARE * running->listeners_len);
+	connections_prepare(server, running->listeners_len);
 	if (options->tls.automatic && privilege_lend(privilege, err) < 0)
 		return -1;
 	int result = open_tls(server, err);

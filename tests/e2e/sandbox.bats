@@ -129,6 +129,22 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
   [[ $output == *"only root can"* ]]
 }
 
+@test "few open files are allowed: fewer places, and a crowd keeps nobody out" {
+  (ulimit -n 640 && "$SAMPAN" --root "$T/plain" serve --listen 127.0.0.1:0 >"$T/few.log" 2>&1 3>&- & echo $! >"$T/few.pid")
+  for _ in {1..100}; do ! grep -q ': serving' "$T/few.log" || break; sleep 0.05; done
+  grep -q 'only [0-9]* connections at once' "$T/few.log"
+  python3 - "$(sed -n 's/.*http:..127.0.0.1://p' "$T/few.log")" <<'END'
+import socket, sys, time
+crowd = []
+for _ in range(10):
+    crowd += [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(50)]
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2) as client:
+        client.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+END
+  end "$(cat "$T/few.pid")"
+}
+
 @test "small and quick with the sandbox on: at most 6 MB idle, 200 within 50 ms" {
   [ -z "$(readelf -d "$SAMPAN" 2>/dev/null | grep asan)" ] || skip "a sanitizer's memory is not ours"
   start "$T/plain"

@@ -1,5 +1,5 @@
-/* Lists: the base address, our own authority's certificate, tags, the catalog, referrers. Pages come from an index, one entry more than asked for, which says that there is
- * a next one. */
+/* Lists: the base address, our own authority's certificate, tags, the catalog, referrers. Pages come from an index, one entry more than asked
+ * for, which says that there is a next one. */
 #include "base/json.h"
 #include "registry/internal.h"
 #include "registry/range.h"

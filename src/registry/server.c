@@ -161,7 +161,8 @@ static void listeners_say(const struct running *running)
 	for (size_t i = 0; i < running->listeners_len; i++) {
 		const struct listener *listener = &running->listeners[i];
 		listen_print(listener->fd, address);
-		log_info("sampan: serving %s on %s%s", store_path(server->store), str_starts(address, "unix:") ? "" : schemes[listener->scheme], address);
+		const char *scheme = str_starts(address, "unix:") ? "" : schemes[listener->scheme];
+		log_info("sampan: serving %s on %s%s", store_path(server->store), scheme, address);
 	}
 	if (tls_authority(server->tls))
 		log_info("sampan: its certificate authority is at /ca.crt, with the SHA-256 fingerprint %s", tls_authority_fingerprint(server->tls));
@@ -225,7 +226,7 @@ static int give_up_rights(const struct server *server, const struct privilege *p
 		return 0;
 	}
 	if (getuid() == 0)
-		log_info("sampan: the store is root's, so the registry stays root, without capabilities (a store of another user is served as that user)");
+		log_info("sampan: the registry runs as root, without capabilities (a store of another user is served as that user)");
 	const char *own[] = { options->tls.certificate, options->tls.key, options->tls.client_ca };
 	for (size_t i = 0; i < array_len(own); i++)
 		add_folder(&readable, own[i]);

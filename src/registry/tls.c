@@ -189,9 +189,9 @@ static int authority_look(struct tls *tls, struct error *err)
 	struct strlist names _cleanup_(strlist_free) = { 0 };
 
 	tls->looked = now_running();
-	hostnames_find(&names);
 	for (size_t i = 0; i < tls->names.len; i++)
 		hostnames_add(&names, tls->names.items[i]);
+	hostnames_find(&names);
 	return authority_refresh(store_dir(tls->store), &names, err);
 }
 

@@ -2,6 +2,7 @@
 #include "registry/confine.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -100,6 +101,60 @@ static int resolve(void)
 	return result ? EIO : 0;
 }
 
+static int port; /* of a server that answers one request with "x" */
+
+static void serve_one(int listening)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx";
+	char request[4096];
+	int fd = accept(listening, NULL, NULL);
+
+	if (fd >= 0 && read(fd, request, sizeof request) > 0 && write(fd, answer, sizeof answer - 1) > 0)
+		shutdown(fd, SHUT_WR);
+	_exit(0);
+}
+
+/* Returns the server's process. */
+static pid_t start_server(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof address;
+	_cleanup_(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, 1) < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+		return -1;
+	port = ntohs(address.sin_port);
+	pid_t pid = fork();
+	if (pid == 0)
+		serve_one(fd);
+	return pid;
+}
+
+static size_t count_bytes(char *bytes, size_t size, size_t count, void *total)
+{
+	(void)bytes;
+	*(size_t *)total += size * count;
+	return size * count;
+}
+
+/* With all that the library does beside: threads that resolve names, pipes between them. */
+static int transfer(void)
+{
+	_cleanup_(freep) char *url = xprintf("http://localhost:%d/", port);
+	CURL *handle = curl_easy_init();
+	size_t total = 0;
+
+	curl_easy_setopt(handle, CURLOPT_URL, url);
+	curl_easy_setopt(handle, CURLOPT_PROXY, "");
+	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(handle, CURLOPT_TIMEOUT, 10L);
+	curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, count_bytes);
+	curl_easy_setopt(handle, CURLOPT_WRITEDATA, &total);
+	CURLcode result = curl_easy_perform(handle);
+	curl_easy_cleanup(handle);
+	return result != CURLE_OK ? (int)result : total == 1 ? 0 : EIO;
+}
+
 static int start_process(void)
 {
 	pid_t pid = fork();
@@ -160,6 +215,7 @@ static const struct {
 	{ "no connection goes out", open_inet, false, EACCES, false },
 	{ "unless the settings name an upstream", open_inet, true, 0, false },
 	{ "whose name can be resolved", resolve, true, 0, false },
+	{ "and from which it fetches", transfer, true, 0, false },
 	{ "never to a daemon of this machine", open_unix, true, EACCES, false },
 	{ "no process", start_process, false, EPERM, false },
 	{ "no program: the end", start_program, false, -SIGSYS, false },
@@ -246,6 +302,8 @@ int main(void)
 	snprintf(other, sizeof other, "%s/b", folder);
 	mkdir(other, 0700);
 	snprintf(other, sizeof other, "%s/b/c", folder);
+	pid_t server = start_server();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	for (size_t i = 0; i < array_len(cases); i++)
 		if (cases[i].landlock && !landlock)
 			ok(true, "%s # SKIP this kernel has no Landlock", cases[i].what);
@@ -259,5 +317,9 @@ int main(void)
 	dir_remove(AT_FDCWD, folder, NULL);
 	dir_remove(AT_FDCWD, logs, NULL);
 	check_threads();
+	if (server > 0) {
+		kill(server, SIGTERM);
+		waitpid(server, NULL, 0);
+	}
 	return done();
 }

@@ -67,7 +67,7 @@ const struct command command_serve = {
 		   "whose fingerprint the start prints. SIGHUP, and a change of their files, reload certificates; SIGTERM ends it\n"
 		   "cleanly. Sockets of a systemd .socket unit are used too.\n\n"
 		   "The settings file is a JSON object: \"listen\": [ADDRESS…], \"connections\": N, \"timeouts\": {\"headers\": SECONDS,\n"
-		   "\"silence\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
+		   "\"silence\": SECONDS, \"transfer\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
 		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"
 		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}.",
 	.options = options,

@@ -42,11 +42,12 @@ static int read_seconds(const json_t *section, const char *key, int *ret, struct
 
 static int read_timeouts(struct registry_options *options, const json_t *section, struct error *err)
 {
-	static const char *const known[] = { "headers", "silence", NULL };
+	static const char *const known[] = { "headers", "silence", "transfer", NULL };
 
 	if (!json_is_object(section))
 		return error_set(err, ERROR_INVALID, "it must be an object");
-	if (config_check_keys(section, known, err) < 0 || read_seconds(section, "headers", &options->headers_seconds, err) < 0)
+	if (config_check_keys(section, known, err) < 0 || read_seconds(section, "headers", &options->headers_seconds, err) < 0 ||
+	    read_seconds(section, "transfer", &options->transfer_seconds, err) < 0)
 		return -1;
 	return read_seconds(section, "silence", &options->silence_seconds, err);
 }

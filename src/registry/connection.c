@@ -1,8 +1,11 @@
 /* Connections: how many there are, and how long they may do nothing.
  *
  * The library gives each a thread, and its own time-out only sees silence, so one that sends a byte now and then is ended here: who has not
- * completed the headers of a request in HEADERS_SECONDS (a TLS handshake included), or sends a body slower than BODY_RATE, is shut down.
+ * completed the headers of a request in HEADERS_SECONDS (a TLS handshake included), or sends a body, or takes an answer, slower than RATE, is
+ * shut down.
  * When there are too many, a new one takes the place of the one that has been idle for longest: a crowd that only waits keeps nobody out. */
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -17,8 +20,8 @@ enum {
 	FILES_EACH = 4,
 	OTHER_FILES = 64,
 	HEADERS_SECONDS = 60,
-	BODY_RATE = 256, /* bytes a second, after BODY_GRACE seconds */
-	BODY_GRACE = 60,
+	RATE = 256, /* bytes a second, over TRANSFER_SECONDS */
+	TRANSFER_SECONDS = 60,
 };
 
 int64_t now_seconds(void)
@@ -119,25 +122,56 @@ void connection_notify(void *data, struct MHD_Connection *handle, void **at, enu
 	}
 }
 
-static bool connection_dawdles(const struct connection *connection, int64_t now, int headers_seconds)
+/* The kernel knows what the client has not taken yet: what is in flight, and what waits because the client's window is full. The answer may
+ * come from a file without passing through us, so nobody else does. A Unix socket says nothing. */
+static bool answer_waits(const struct connection *connection, int64_t *ret_acknowledged)
 {
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof info;
+
+	if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return false;
+	*ret_acknowledged = (int64_t)info.tcpi_bytes_acked;
+	return info.tcpi_unacked || info.tcpi_notsent_bytes;
+}
+
+static bool answer_dawdles(struct connection *connection, int64_t now, int seconds)
+{
+	int64_t acknowledged, since = connection->acknowledged_at;
+
+	if (!answer_waits(connection, &acknowledged)) {
+		connection->acknowledged_at = 0;
+		return false;
+	}
+	if (since && now - since < seconds)
+		return false;
+	bool slow = since && acknowledged - connection->acknowledged < (now - since) * RATE;
+	connection->acknowledged = acknowledged;
+	connection->acknowledged_at = now;
+	return slow;
+}
+
+static bool connection_dawdles(const struct server *server, struct connection *connection, int64_t now)
+{
+	const struct registry_options *options = server->options;
+	int headers = options->headers_seconds ? options->headers_seconds : HEADERS_SECONDS;
+	int transfer = options->transfer_seconds ? options->transfer_seconds : TRANSFER_SECONDS;
 	int64_t age = now - connection->since;
 
 	if (!connection->running)
-		return age > headers_seconds;
+		return age > headers;
 	if (!__atomic_load_n(&connection->receiving, __ATOMIC_RELAXED))
-		return false;
-	return age > BODY_GRACE && __atomic_load_n(&connection->received, __ATOMIC_RELAXED) < age * BODY_RATE;
+		return answer_dawdles(connection, now, transfer);
+	return age > transfer && __atomic_load_n(&connection->received, __ATOMIC_RELAXED) < age * RATE;
 }
 
 void connections_sweep(struct server *server, bool idle)
 {
 	int64_t now = now_seconds();
-	int seconds = server->options->headers_seconds ? server->options->headers_seconds : HEADERS_SECONDS;
 
 	pthread_mutex_lock(&server->lock);
 	for (struct connection *connection = server->connections; connection; connection = connection->next)
-		if (idle ? !connection->running : connection_dawdles(connection, now, seconds))
+		if (idle ? !connection->running : connection_dawdles(server, connection, now))
 			connection_end(server, connection);
 	pthread_mutex_unlock(&server->lock);
 }

@@ -41,6 +41,7 @@ struct connection {
 	int64_t since;	  /* seconds: accept, begin or end of the last request */
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
+	int64_t acknowledged, acknowledged_at; /* bytes and seconds when an answer that waits for its reader was looked at; 0 seconds: none waits */
 	struct identity *identity; /* of TLS; NULL: plain HTTP */
 	bool named;
 	char *client_name;	   /* of its certificate, see request_client_name; known with its first request; owned */

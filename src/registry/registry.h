@@ -17,7 +17,8 @@ void registry_tls_clear(struct registry_tls *tls);
 struct registry_options {
 	struct strlist listen; /* see listen.h */
 	int connections_max;   /* 0: 2048; those behind it take the places of idle ones */
-	int headers_seconds, silence_seconds; /* 0: 60; a client must send its request's headers, or anything at all, within these */
+	/* 0: 60. Within these a client must send its request's headers; do anything at all; move 256 bytes for each second of a body or an answer. */
+	int headers_seconds, silence_seconds, transfer_seconds;
 	struct registry_tls tls;
 	char *external_url;		/* "https://example.org/registry": where clients see us */
 	struct strlist trusted_proxies; /* "10.0.0.0/8": whose X-Forwarded-… we believe, beside loopback */

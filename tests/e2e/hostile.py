@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Clients that mean no good: hostile.py HOST:PORT PID. Each function is one kind; after each, the registry must answer an honest one.
+"""Clients that mean no good: hostile.py HOST:PORT PID [KIND…]. Each function is one kind; after each, the registry must answer an honest one.
 Requests are written byte by byte, because no HTTP library would send them."""
+import hashlib
 import os
 import resource
 import selectors
@@ -276,7 +277,81 @@ def besieged():
     assert served > 64 and during < MEMORY_MAX, (served, during)
 
 
-for attack in (smuggling, floods, many_floods, pipelined, slow, idle, crowd, besieged, endless_bodies, abandoned):
+def ends_within(clients, seconds):
+    """How many the registry has ended by then."""
+    gone, deadline = 0, time.time() + seconds
+    waiting = list(clients)
+    while waiting and time.time() < deadline:
+        for client in list(waiting):
+            client.setblocking(False)
+            try:
+                client.send(b"")
+                if client.recv(1) == b"":
+                    waiting.remove(client)
+            except BlockingIOError:
+                pass
+            except OSError:
+                waiting.remove(client)
+        time.sleep(0.3)
+    return len(clients) - len(waiting)
+
+
+def slow_bodies():
+    """Uploads of a byte now and then. Needs short timeouts."""
+    clients = [connect() for _ in range(50)]
+    for client in clients:
+        client.sendall(b"PUT /v2/slow/manifests/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+    ended = threading.Event()
+
+    def drip():
+        while not ended.wait(0.3):
+            for client in clients:
+                try:
+                    client.send(b"x")
+                except OSError:
+                    pass
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    gone = ends_within(clients, 20)
+    ended.set()
+    thread.join()
+    assert gone == len(clients), gone
+
+
+def slow_readers():
+    """Answers that nobody takes, or a byte now and then: the connection is ended, and what an honest slow reader takes isn't. Needs short timeouts."""
+    blob = os.urandom(16 << 20)
+    digest = "sha256:" + hashlib.sha256(blob).hexdigest()
+    head = f"POST /v2/slow/blobs/uploads/?digest={digest} HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\nConnection: close\r\nContent-Length: {len(blob)}\r\n\r\n"
+    assert status(send(head.encode() + blob, 20)) == 201
+    clients = []
+    for _ in range(51):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(10)
+        client.connect((HOST, int(PORT)))
+        client.sendall(f"GET /v2/slow/blobs/{digest} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        clients.append(client)
+    patient, end, taken = clients.pop(), time.time() + 16, 0
+    while time.time() < end:  # some 20 kB a second
+        taken += len(patient.recv(2048))
+        time.sleep(0.1)
+    assert taken > 100000, taken
+    patient.close()
+    for client in clients:  # what was sent before the end is still there to be read
+        client.settimeout(5)
+        got = 0
+        try:
+            while piece := client.recv(65536):
+                got += len(piece)
+        except ConnectionResetError:
+            pass
+        assert got < len(blob), "the answer was not ended"
+
+
+DEFAULT = (smuggling, floods, many_floods, pipelined, slow, idle, crowd, besieged, endless_bodies, abandoned)
+for attack in [globals()[name] for name in sys.argv[3:]] or DEFAULT:
     attack()
     honest()
     assert memory() < MEMORY_MAX, memory()

@@ -414,17 +414,6 @@ END
   refused 404 MANIFEST_UNKNOWN "$U/skopeo/bb/manifests/2"
 }
 
-@test "hostile clients: smuggling, floods, slow ones, a thousand idle ones" {
-  timeout 120 python3 "$TOP/tests/e2e/hostile.py" "$REGISTRY" "$REGISTRY_PID"
-}
-
-@test "hostile clients: bodies and answers that hardly move" {
-  echo '{"timeouts": {"transfer": 3}}' >"$T/slow.json"
-  start_registry "$T/slow" --config "$T/slow.json"
-  timeout 100 python3 "$TOP/tests/e2e/hostile.py" "$REGISTRY" "$REGISTRY_PID" slow_bodies slow_readers
-  end "$REGISTRY_PID"
-}
-
 @test "settings come from a file; a misspelt one is told, with the nearest" {
   echo '{"listen": ["127.0.0.1:0"], "connections": 8}' >"$T/good.json"
   "$SAMPAN" --root "$T/other" serve --config "$T/good.json" >"$T/config.log" 2>&1 3>&- &

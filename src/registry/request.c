@@ -170,7 +170,7 @@ static void mark_running(struct request *request, bool running)
 		request->about->since = now_seconds();
 	}
 	server->running += running ? 1 : -1;
-	server->served += !running;
+	__atomic_add_fetch(&server->served, !running, __ATOMIC_RELAXED);
 	if (!server->running)
 		pthread_cond_signal(&server->calm);
 	pthread_mutex_unlock(&server->lock);

@@ -206,7 +206,7 @@ static void emit_argument(struct program *program, int number, int argument, int
 static void emit_arguments(struct program *program, bool outgoing)
 {
 	static const uint32_t domains[] = { AF_NETLINK, AF_INET, AF_INET6 }, thread = CLONE_THREAD, name = PR_SET_NAME, execute = PROT_EXEC;
-	static const uint32_t requests[] = { FIONREAD, FIONBIO, TIOCGWINSZ, 0x5401 /* TCGETS */ };
+	static const uint32_t requests[] = { FIONREAD, FIONBIO, TIOCGWINSZ, TCGETS };
 
 	emit_argument(program, SYS_socket, 0, BPF_JEQ, domains, outgoing ? array_len(domains) : 1, true, ERRNO(EACCES));
 	emit_argument(program, SYS_clone, 0, BPF_JSET, &thread, 1, true, ERRNO(EPERM));

@@ -185,13 +185,21 @@ static void release_upload(struct request *request)
 		upload_cancel(&request->upload);
 }
 
+/* With where the client is, and where it sees us: what one wants to know behind proxies. */
+static void log_request(struct request *request)
+{
+	_cleanup_(freep) char *url = request_url(request, "/");
+
+	log_debug("%s %s %s: %u (%s at %s)", request->method, request->target.repository ? request->target.repository : "",
+		  request->target.item ? request->target.item : "", request->status, request_client_address(request), url);
+}
+
 static enum MHD_Result queue(struct request *request)
 {
 	if (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED))
 		request_set(request, "Connection", "close");
 	if (log_level() >= LOG_LEVEL_DEBUG)
-		log_debug("%s %s %s: %u (%s)", request->method, request->target.repository ? request->target.repository : "",
-			  request->target.item ? request->target.item : "", request->status, request_client_address(request));
+		log_request(request);
 	request->queued = true;
 	release_upload(request);
 	if (request->about)

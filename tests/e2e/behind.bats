@@ -52,9 +52,30 @@ link() { curl -s -o /dev/null -D - "$@" | sed -n 's/^Link: //Ip' | tr -d '\r'; }
   curl -sf -H 'Forwarded: for=203.0.113.1' -H 'X-Forwarded-For: 192.0.2.7' "http://$REGISTRY/v2/"
   curl -sf --unix-socket "$T/clients.socket" http://x/v2/
   curl -sf --unix-socket "$T/clients.socket" -H 'X-Forwarded-For: 192.0.2.7' http://x/v2/
-  got=$(sed -n 's/.*GET .*: 200 (\(.*\))/\1/p' "$T/serve-${REGISTRY##*:}.log" | tr '\n' ' ')
+  got=$(sed -n 's/.*GET .*: 200 (\(.*\) at .*)/\1/p' "$T/serve-${REGISTRY##*:}.log" | tr '\n' ' ')
   echo "$got"
   [ "$got" = "127.0.0.1 192.0.2.7 2001:db8::7 127.0.0.1 unix 192.0.2.7 " ]
+  end "$REGISTRY_PID"
+}
+
+@test "whole URLs, where they are needed, are the client's" {
+  start_registry "$T/whole" --debug
+  check() { # URL curl…
+    local want=$1 got
+    shift
+    curl -s -o /dev/null "$@" "http://$REGISTRY/v2/"
+    got=$(sed -n 's/.*GET .* at \(.*\))/\1/p' "$T/serve-${REGISTRY##*:}.log" | tail -1)
+    [ "$got" = "$want" ] || { echo "$got, not $want"; return 1; }
+  }
+  check "http://$REGISTRY/"
+  check https://example.org/ -H 'X-Forwarded-Proto: https' -H 'X-Forwarded-Host: example.org'
+  check https://example.org:8443/a/ -H 'X-Forwarded-Proto: https' -H 'Host: example.org:8443' -H 'X-Forwarded-Prefix: /a'
+  check 'https://[2001:db8::1]:443/' -H 'Forwarded: for=192.0.2.7;proto=https;host="[2001:db8::1]:443"'
+  check "http://$REGISTRY/" -H 'X-Forwarded-Proto: gopher' -H 'X-Forwarded-Host: evil.org/path'
+  check http://localhost/ -H 'Host: a"b'
+  end "$REGISTRY_PID"
+  start_registry "$T/whole" --debug --external-url https://example.org/registry
+  check https://example.org/registry/ -H 'X-Forwarded-Host: other.example.org'
   end "$REGISTRY_PID"
 }
 

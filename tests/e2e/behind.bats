@@ -97,6 +97,7 @@ link() { curl -s -o /dev/null -D - "$@" | sed -n 's/^Link: //Ip' | tr -d '\r'; }
   unshare -n true 2>/dev/null || skip "needs a network namespace"
   try() { # SETTINGS
     echo "$1" >"$T/behind.json"
+    : >"$T/behind.log"
     unshare -n bash -c '
       ip link set lo up && ip addr add 198.51.100.1/32 dev lo
       "$SAMPAN" --root "$T/behind" serve --config "$T/behind.json" --listen 198.51.100.1:5000 >"$T/behind.log" 2>&1 &

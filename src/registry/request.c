@@ -27,6 +27,7 @@ const struct operation operations[] = {
 	{ ROUTE_UPLOAD, "PUT", upload_put_begin, upload_body_data, upload_put_end },
 	{ ROUTE_UPLOAD, "DELETE", nothing, NULL, upload_delete },
 	{ ROUTE_REFERRERS, "GET", nothing, NULL, referrers_get },
+	{ ROUTE_JOIN, "GET", nothing, NULL, join_get },
 	{ ROUTE_NONE },
 };
 

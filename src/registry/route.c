@@ -130,6 +130,8 @@ static void path_parse(const char *path, struct target *target)
 {
 	struct strlist segments _cleanup_(strlist_free) = { 0 };
 
+	if (str_equal(path, "/join"))
+		target->route = ROUTE_JOIN;
 	if (str_equal(path, "/v2"))
 		path = "/v2/";
 	if (!str_starts(path, "/v2/"))

@@ -16,6 +16,7 @@ enum route {
 	ROUTE_UPLOADS,	 /* /v2/NAME/blobs/uploads/ */
 	ROUTE_UPLOAD,	 /* /v2/NAME/blobs/uploads/ID */
 	ROUTE_REFERRERS, /* /v2/NAME/referrers/DIGEST */
+	ROUTE_JOIN,	 /* /join */
 };
 
 struct target {

@@ -373,8 +373,9 @@ static int check_aliases(const struct edit *edit, struct error *err)
 {
 	yaml_node_t *nodes = edit->document->nodes.start;
 	size_t len = (size_t)(edit->document->nodes.top - nodes);
-	_cleanup_(freep) bool *seen = xcalloc(len + 1, sizeof *seen);
+	_cleanup_(freep) bool *seen = xcalloc(len + 2, sizeof *seen);
 
+	seen[1] = true; /* the root, which may name itself */
 	for (size_t i = 0; i < len; i++) {
 		size_t count = nodes[i].type == YAML_MAPPING_NODE ? 2 * (size_t)(nodes[i].data.mapping.pairs.top - nodes[i].data.mapping.pairs.start) :
 			       nodes[i].type == YAML_SEQUENCE_NODE ? (size_t)(nodes[i].data.sequence.items.top - nodes[i].data.sequence.items.start) : 0;

@@ -9,13 +9,16 @@
 #include <libgen.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "base/process.h"
 #include "board/audit.h"
 #include "remote/archive.h"
+#include "store/stream.h"
 
 enum { WINDOW_LOG = 25 /* 32 MiB */, BLOCK = 256 << 10 };
 
@@ -82,6 +85,7 @@ static int collect_one(struct store *store, const char *name, const struct airga
 	return 0;
 }
 
+/* What nobody has is gathered, so that the error names all of it; with skip_missing also what can't be reached. */
 static int collect(struct store *store, const struct airgap_options *options, struct archive_cargo *items, size_t *ret_len, struct strlist *missing,
 		   struct error *err)
 {
@@ -89,7 +93,7 @@ static int collect(struct store *store, const struct airgap_options *options, st
 		struct error failure _cleanup_(error_clear) = { 0 };
 		if (collect_one(store, options->images.items[i], options, &items[*ret_len], &failure) == 0) {
 			(*ret_len)++;
-		} else if (failure.code == ERROR_NOT_FOUND) {
+		} else if (failure.code == ERROR_NOT_FOUND || (options->skip_missing && failure.code == ERROR_NETWORK)) {
 			strlist_printf(missing, "%s: %s", options->images.items[i], failure.message);
 		} else {
 			error_move(err, &failure);
@@ -251,6 +255,63 @@ static int copy_to_k3s(const char *file, const char *folder, char **ret_where, s
 	return result;
 }
 
+/* Older ones read only plain tars, so it is decompressed here. */
+static int feed(const char *file, int to, struct error *err)
+{
+	_cleanup_(fd_close) int from = open(file, O_RDONLY | O_CLOEXEC);
+	_cleanup_(freep) char *block = xcalloc(BLOCK, 1);
+	struct stream *stream _cleanup_(stream_close) = NULL;
+	ssize_t n;
+
+	if (from < 0)
+		return error_errno(err, errno, "cannot open %s", file);
+	if (stream_open(from, &stream, err) < 0)
+		return -1;
+	while ((n = stream_read(stream, block, BLOCK, err)) > 0)
+		if (interrupt_check(err) < 0 || fd_write_all(to, block, (size_t)n, "the pipe to ctr", err) < 0)
+			return -1;
+	return (int)n;
+}
+
+/* ctr's own words, from a file without a name: its last line. */
+static int ctr_failed(int words, int code, struct error *err)
+{
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	if (lseek(words, 0, SEEK_SET) < 0 || fd_read_all(words, 64 << 10, &text, "ctr's words", NULL) < 0)
+		buf_clear(&text);
+	buf_reserve(&text, 0);
+	while (text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	const char *line = strrchr(text.data, '\n');
+	error_clear(err);
+	return error_set(err, ERROR_FAILED, "ctr ended with exit code %d: %s", code, str_make_printable(line ? (char *)line + 1 : text.data));
+}
+
+static int import_by_ctr(const char *file, const char *ctr, const char *namespace, struct error *err)
+{
+	const char *argv[] = { ctr, "-n", namespace, "images", "import", "-", NULL };
+	_cleanup_(fd_close) int words = memfd_create("words", MFD_CLOEXEC);
+	int ends[2];
+	pid_t pid;
+
+	if (words < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "cannot make a pipe");
+	_cleanup_(fd_close) int from = ends[0], to = ends[1];
+	struct process_options process = { .argv = argv, .in = from, .out = PROCESS_NULL, .err = words };
+	if (process_start(&process, &pid, err) < 0)
+		return -1;
+	fd_close(&from);
+	from = -1;
+	int result = feed(file, to, err);
+	fd_close(&to);
+	to = -1;
+	int code = process_wait(pid, result < 0 ? NULL : err);
+	if (code > 0 && (result == 0 || err->code == ERROR_IO)) /* it hung up on us: it knows why */
+		return ctr_failed(words, code, err);
+	return result < 0 || code < 0 ? -1 : 0;
+}
+
 static bool k3s_takes(const char *file)
 {
 	static const char *const ends[] = { ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz", ".tar.lz4" };
@@ -264,7 +325,6 @@ static bool k3s_takes(const char *file)
 int airgap_import(const char *file, const char *k3s_data, const char *namespace, char **ret_where, struct error *err)
 {
 	_cleanup_(freep) char *agent = path_join(k3s_data, "agent"), *folder = path_join(agent, "images"), *ctr = NULL;
-	struct buf said _cleanup_(buf_free) = { 0 };
 
 	if (access(file, R_OK) < 0)
 		return error_errno(err, errno, "cannot read %s", file);
@@ -277,8 +337,8 @@ int airgap_import(const char *file, const char *k3s_data, const char *namespace,
 		error_set(err, ERROR_NOT_FOUND, "there is neither K3s (%s) nor ctr on this node", agent);
 		return error_hint(err, "give K3s' --data-dir with --k3s-data-dir, or install containerd");
 	}
-	if (process_capture((const char *[]){ ctr, "-n", namespace, "images", "import", file, NULL }, NULL, 1 << 20, &said, err) < 0)
-		return error_wrap(err, "ctr could not import %s", file);
+	if (import_by_ctr(file, ctr, namespace, err) < 0)
+		return error_wrap(err, "cannot import %s", file);
 	*ret_where = xprintf("containerd, namespace %s", namespace);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "board/images.h"
 #include "board/yaml_read.h"
 #include "build/expand.h"
+#include "oci/reference.h"
 
 enum { DOCUMENTS_MAX = 5000, DEPTH_MAX = 100 };
 
@@ -32,7 +33,7 @@ static yaml_node_t *node_at(const struct walk *walk, int index)
 
 static void add(const struct walk *walk, const yaml_node_t *node, const struct platform *platform)
 {
-	const char *text = yaml_scalar(node);
+	const char *text = node && !yaml_scalar(node) ? "(no text)" : yaml_scalar(node); /* a template's {{ .image }} is a mapping: it mustn't go unnoticed */
 
 	if (!str_empty(text))
 		image_list_add(walk->list, text, walk->file, line_of(node), platform);
@@ -87,13 +88,17 @@ static const char *from_environment(const char *name, size_t len, void *data)
 	return getenv(copy);
 }
 
-/* ${TAG:-1}; what is not set stays as it is, and is no reference then. */
+/* ${TAG:-1}. What makes no reference, because a variable isn't set, stays as it was written, so that the reader sees which. */
 static char *interpolate(const char *text)
 {
-	struct expand_options options = { .lookup = from_environment, .escape = '\\', .raw_quotes = true, .keep_unset = true };
-	char *out;
+	struct expand_options options = { .lookup = from_environment, .escape = '\\', .raw_quotes = true };
+	_cleanup_(freep) char *out = NULL;
+	struct reference reference = { 0 };
 
-	return expand_text(text, &options, &out, NULL) == 0 ? out : xstrdup(text);
+	if (expand_text(text, &options, &out, NULL) < 0 || reference_parse(out, &reference, NULL) < 0)
+		return xstrdup(text);
+	reference_clear(&reference);
+	return steal(out);
 }
 
 static int add_build(const struct walk *walk, const yaml_node_t *build, const struct platform *platform, struct error *err)

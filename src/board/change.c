@@ -275,6 +275,21 @@ static void drop_folders(const struct change_set *set, const json_t *root)
 
 /* ---- doing it ---- */
 
+/* Somebody may have edited a file while the difference was being read. */
+static int check_unchanged(const struct change_set *set, const struct change *change, struct error *err)
+{
+	struct buf now _cleanup_(buf_free) = { 0 };
+	struct stat status;
+	int found = file_get(set, change->path, CHANGE_FILE_MAX, &now, &status, err);
+
+	if (found < 0)
+		return -1;
+	if ((found > 0) == change->existed && now.len == change->old.len && (!now.len || !memcmp(now.data, change->old.data, now.len)))
+		return 0;
+	error_set(err, ERROR_BUSY, "%s was changed by somebody else just now", change->path);
+	return error_hint(err, "nothing was changed; run the command again");
+}
+
 static void roll_back(struct change_set *set, size_t done)
 {
 	while (done-- > 0) {
@@ -300,12 +315,14 @@ int change_set_apply(struct change_set *set, const char *journal, struct error *
 	journal_add_folders(set, after, journal);
 	for (size_t i = 0; i < set->len; i++)
 		if (change_differs(&set->items[i])) {
+			if (check_unchanged(set, &set->items[i], err) < 0)
+				return -1;
 			journal_add_folders(set, after, set->items[i].path);
 			journal_add(after, &set->items[i]);
 		}
 	if (journal_write(set, journal, after, err) < 0) {
 		drop_folders(set, after);
-		return -1;
+		return geteuid() ? error_hint(err, "nothing was changed; run it as root") : -1;
 	}
 	int result = 0;
 	for (; at < set->len && result == 0; at++)

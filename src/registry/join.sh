@@ -130,7 +130,7 @@ k3s_insert() {
 }
 k3s_yaml() {
   stage /etc/rancher/k3s/registries.yaml
-  if grep -q "$(printf '^\t\|^ *\t')" "$new"; then die "/etc/rancher/k3s/registries.yaml is indented with tabs, which YAML does not allow"; fi
+  if grep -Eq "^ *$(printf '\t')" "$new"; then die "/etc/rancher/k3s/registries.yaml is indented with tabs, which YAML does not allow"; fi
   if ! grep -qF "\"$url\"" "$new"; then
     printf '  "%s":\n    endpoint:\n      - "%s"\n' "$registry" "$url" >"$work/text"
     k3s_insert mirrors "$work/text"

@@ -107,7 +107,7 @@ static void changed_meanwhile(void)
 static void all_or_nothing(void)
 {
 	struct error err = { 0 };
-	_cleanup_(freep) char *block = xprintf("%s/etc/new/deep/b.conf", root), *var = xprintf("%s/var", root);
+	_cleanup_(freep) char *block = xprintf("%s/etc/new/deep/b.conf.%d.tmp", root, (int)getpid()), *var = xprintf("%s/var", root);
 
 	in_the_way = block;
 	fails(apply("one\n", "b\n", &err), &err, ERROR_IO, "/etc/new/deep/b.conf", "the second file can't be written");
@@ -115,6 +115,21 @@ static void all_or_nothing(void)
 	holds("/etc/a.conf", "old\n", "the first is as it was");
 	ok(access(var, F_OK) < 0, "no journal");
 	ok(rmdir(block) == 0, "and what was in the way still is");
+}
+
+static void edited_while_asking(void)
+{
+	struct change_set set _cleanup_(change_set_clear) = { 0 };
+	struct error err = { 0 };
+	struct buf *text;
+
+	works(change_set_open(root, &set, &err), &err, root);
+	works(change_set_file(&set, "/etc/a.conf", 0644, &text, &err), &err, "planned");
+	buf_add_str(text, "more\n");
+	write_file("/etc/a.conf", "edited\n");
+	fails(change_set_apply(&set, JOURNAL, &err), &err, ERROR_BUSY, "/etc/a.conf was changed", "an edit between plan and execution");
+	holds("/etc/a.conf", "edited\n", "stays");
+	write_file("/etc/a.conf", "old\n");
 }
 
 static void refused(void)
@@ -146,6 +161,7 @@ int main(void)
 	back_and_forth();
 	changed_meanwhile();
 	all_or_nothing();
+	edited_while_asking();
 	refused();
 	works(dir_remove(AT_FDCWD, root, &err), &err, "tidied up");
 	return done();

@@ -31,12 +31,16 @@ static yaml_node_t *node_at(const struct walk *walk, int index)
 	return yaml_document_get_node(walk->document, index);
 }
 
+/* An image that is named by nothing, or by the mapping that a template's {{ .image }} is, mustn't go unnoticed: it is listed, and no reference. */
+static const char *image_text(const yaml_node_t *node)
+{
+	return str_empty(yaml_scalar(node)) ? "(no text)" : yaml_scalar(node);
+}
+
 static void add(const struct walk *walk, const yaml_node_t *node, const struct platform *platform)
 {
-	const char *text = node && !yaml_scalar(node) ? "(no text)" : yaml_scalar(node); /* a template's {{ .image }} is a mapping: it mustn't go unnoticed */
-
-	if (!str_empty(text))
-		image_list_add(walk->list, text, walk->file, line_of(node), platform);
+	if (node)
+		image_list_add(walk->list, image_text(node), walk->file, line_of(node), platform);
 }
 
 /* ---- Kubernetes ---- */
@@ -127,8 +131,8 @@ static int add_service(const struct walk *walk, const yaml_node_t *service, stru
 
 	if (build)
 		return add_build(walk, build, has ? &platform : NULL, err);
-	if (yaml_scalar(image)) {
-		_cleanup_(freep) char *text = interpolate(yaml_scalar(image));
+	if (image) {
+		_cleanup_(freep) char *text = interpolate(image_text(image));
 		image_list_add(walk->list, text, walk->file, line_of(image), has ? &platform : NULL);
 	}
 	return 0;

@@ -76,8 +76,9 @@ int mirror_reference(const char *mirror, const struct reference *reference, stru
 	_cleanup_(freep) char *text = xprintf("%.*s/%s%s%s", (int)(equals - mirror), mirror, *equals ? equals + 1 : "", *equals ? "/" : "", reference->repository);
 	struct reference there _cleanup_(reference_clear) = { 0 };
 
-	if (reference_parse(text, &there, err) < 0 || strlen(there.registry) != (size_t)(equals - mirror) || strncmp(there.registry, mirror, strlen(there.registry)) != 0) {
-		error_clear(err);
+	bool good = reference_parse(text, &there, NULL) == 0 && strlen(there.registry) == (size_t)(equals - mirror) &&
+		    !strncmp(there.registry, mirror, strlen(there.registry));
+	if (!good) {
 		error_set(err, ERROR_USAGE, "'%s' is no mirror", mirror);
 		return error_hint(err, "a mirror is HOST:PORT, or HOST:PORT=PREFIX where it keeps images as PREFIX/NAME");
 	}

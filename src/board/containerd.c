@@ -58,7 +58,9 @@ static int check_conflicts(const struct toml *toml, const char *const *path, str
 		const struct toml_item *item = &toml->items[i];
 		const struct strlist *is = &item->path;
 		bool inside = toml_path_is(item, path, 3, false);
-		if (inside && is->len > 3 && (str_equal(is->items[3], "mirrors") || (is->len > 5 && str_equal(is->items[3], "configs") && str_equal(is->items[5], "tls")))) {
+		bool mirrors = inside && is->len > 3 && str_equal(is->items[3], "mirrors");
+		bool tls = inside && is->len > 5 && str_equal(is->items[3], "configs") && str_equal(is->items[5], "tls");
+		if (mirrors || tls) {
 			error_set(err, ERROR_UNSUPPORTED, "it has registry.%s, which containerd refuses beside config_path", is->items[3]);
 			return error_hint(err, "move what it says to hosts.toml files in " CONTAINERD_CERTS ", and take it out");
 		}

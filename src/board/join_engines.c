@@ -34,7 +34,8 @@ static int put_login(struct join *join, struct error *err)
 	if (change_set_file(&join->plan->set, path, 0600, &text, err) < 0)
 		return -1;
 	if (text->len && (strstr(text->data, "\"credsStore\"") || strstr(text->data, "\"credHelpers\""))) {
-		_cleanup_(freep) char *note = xprintf("%s names a credential helper, which keeps credentials itself: run 'sampan login %s'", path, join->options->registry);
+		_cleanup_(freep) char *note =
+			xprintf("%s names a credential helper, which keeps credentials itself: run 'sampan login %s'", path, join->options->registry);
 		if (!strlist_has(&join->plan->notes, note))
 			strlist_add(&join->plan->notes, note);
 		return 0;
@@ -155,7 +156,8 @@ static int put_k3s_mirror(struct join *join, struct buf *text, const struct join
 	_cleanup_(freep) char *rewrite = xprintf("%s/$1", mirror->prefix);
 
 	if (*mirror->prefix && k3s_has_others(text, mirror->registry, join->url)) {
-		error_set(err, ERROR_UNSUPPORTED, "the mirror of %s has other endpoints, for which the prefix '%s' would count as well", mirror->registry, mirror->prefix);
+		error_set(err, ERROR_UNSUPPORTED, "the mirror of %s has other endpoints, for which the prefix '%s' would count as well", mirror->registry,
+			  mirror->prefix);
 		return error_hint(err, "take them out, or join without a prefix");
 	}
 	if (edit_add(text, EDIT_YAML, EDIT_PATH("mirrors", mirror->registry, "endpoint"), join->url, err) < 0)

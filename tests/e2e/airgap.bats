@@ -99,7 +99,8 @@ teardown_file() {
   [ "$status" -eq 1 ]
   [[ "$output" == *"cannot import"*ctr* ]]
   mkdir -p "$T/node/usr/bin" && touch "$T/node/usr/bin/containerd"
-  "$SAMPAN" join --prefix "$T/node" --yes --mirror docker.io "$REGISTRY" >/dev/null
+  "$SAMPAN" join --prefix "$T/node" --yes --mirror docker.io --mirror example.org=rancher "$REGISTRY" >/dev/null
+  ctr images pull --hosts-dir "$T/node/etc/containerd/certs.d" example.org/mirrored-pause:3.6 >/dev/null
   ctr images pull --hosts-dir "$T/node/etc/containerd/certs.d" docker.io/rancher/mirrored-pause:3.6 >/dev/null
   ctr images pull --hosts-dir "$T/node/etc/containerd/certs.d" "$REGISTRY/rancher/mirrored-pause:3.6" >/dev/null
   containerd --config "$T/node/etc/containerd/config.toml" config dump | grep -q 'config_path = "/etc/containerd/certs.d"'

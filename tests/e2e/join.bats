@@ -258,6 +258,44 @@ END
   done
 }
 
+@test "the script refuses what it can't change safely, and changes nothing" {
+  refused() { # FILE CONTENT MESSAGE
+    make_full_node
+    printf "$2" >"$NODE/etc/$1"
+    before=$(snapshot)
+    curl -fsS "http://$REGISTRY/join" >"$T/join.sh"
+    run busybox sh "$T/join.sh" --prefix "$NODE"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"$3"* ]]
+    [ "$(snapshot)" = "$before" ]
+  }
+  refused rancher/k3s/registries.yaml 'mirrors:\n\tx: {}\n' "tabs"
+  refused rancher/k3s/registries.yaml 'mirrors: {x: {}}\n' "by hand"
+  refused docker/daemon.json '{ // mine\n}\n' "no JSON"
+  refused docker/daemon.json '[]\n' "awk failed"
+  refused containerd/config.toml 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."x"]\n' "refuses beside config_path"
+  refused containerd/config.toml 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n' 'add config_path'
+  make_node
+  run dash "$T/join.sh" --prefix "$NODE"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"nothing to set up"* ]]
+  run dash "$T/join.sh" --perfix "$NODE"
+  [ "$status" -eq 1 ]
+  head -c 9000 "$T/join.sh" >"$T/cut.sh" # cut off on its way: does nothing
+  make_full_node
+  before=$(snapshot)
+  run dash "$T/cut.sh" --prefix "$NODE"
+  [ "$(snapshot)" = "$before" ]
+}
+
+@test "--format json: the changes as data" {
+  make_full_node
+  run join --dry-run --format json "$REGISTRY"
+  [ "$status" -eq 0 ]
+  [ "$(jq -c '[.tls, .applied, .engines]' <<<"$output")" = '[false,false,["docker","containerd","k3s","podman","sampan"]]' ]
+  jq -e '.changes[] | select(.path == "/etc/docker/daemon.json").diff | contains("insecure-registries")' <<<"$output"
+}
+
 @test "the script with TLS: the CA is pinned" {
   make_full_node
   before=$(snapshot)

@@ -140,7 +140,7 @@ int image_list_read_docker(struct image_list *list, struct error *err)
 
 int image_list_read_containerd(struct image_list *list, const char *namespace, struct error *err)
 {
-	_cleanup_(freep) char *k3s = process_find("ctr") ? NULL : process_find("k3s");
+	_cleanup_(freep) char *ctr = process_find("ctr"), *k3s = ctr ? NULL : process_find("k3s");
 
 	if (k3s)
 		return read_command(list, (const char *[]){ k3s, "ctr", "-n", namespace, "images", "ls", "-q", NULL }, "K3s' containerd", err);

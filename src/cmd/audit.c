@@ -102,7 +102,8 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		if (err->code == ERROR_USAGE || err->code == ERROR_INTERRUPTED)
 			return -1;
 		error_wrap(err, "cannot audit");
-		log_failure(err); /* 1 is for images */
+		log_failure(err); /* here, since main's 1 is for images */
+		error_clear(err);
 		return EXIT_WRONG;
 	}
 	if (audit_run(&list, &audit_options, &audit, err) < 0)

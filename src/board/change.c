@@ -303,9 +303,23 @@ static void roll_back(struct change_set *set, size_t done)
 	}
 }
 
+/* One change of this root at a time. Ends with the descriptor. */
+static int lock_root(const struct change_set *set, struct error *err)
+{
+	_cleanup_(fd_close) int fd = open(set->prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open %s", set->prefix);
+	return file_lock(fd, true, true, set->prefix, err) < 0 ? -1 : fd_steal(&fd);
+}
+
 int change_set_apply(struct change_set *set, const char *journal, struct error *err)
 {
+	_cleanup_(fd_close) int lock = lock_root(set, err);
 	bool had_journal;
+
+	if (lock < 0)
+		return -1;
 	json_t *before _cleanup_(json_release) = journal_read(set, journal, &had_journal, err);
 	json_t *after _cleanup_(json_release) = before ? json_deep_copy(before) : NULL;
 	size_t at = 0;
@@ -444,9 +458,12 @@ static int undo_all(struct change_set *set, json_t *root, bool dry, undo_report 
 
 int change_undo(struct change_set *set, const char *journal, bool dry, undo_report *report, void *data, struct error *err)
 {
+	_cleanup_(fd_close) int lock = lock_root(set, err);
 	bool found;
-	json_t *root _cleanup_(json_release) = journal_read(set, journal, &found, err);
 
+	if (lock < 0)
+		return -1;
+	json_t *root _cleanup_(json_release) = journal_read(set, journal, &found, err);
 	if (!root)
 		return -1;
 	if (!found)

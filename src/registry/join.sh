@@ -3,14 +3,15 @@
 #
 #   curl @SCHEME@://@REGISTRY@/join | sh                      shows what it changes, and does it
 #   curl @SCHEME@://@REGISTRY@/join | sh -s -- --dry-run      shows it only
-#   … --undo (takes it back)  --restart (restarts what must see it)  --prefix DIR (the root of another system)
+#   … --undo (takes it back)  --restart (restarts what must see it)  --mirror docker.io (asked first for images of the hub, too)
+#   --prefix DIR (the root of another system)
 #
 # What a file held is kept in /var/lib/sampan/join-script. A file that can't be changed safely is named, with what to write into it, and nothing is changed.
 set -eu
 registry='@REGISTRY@' scheme='@SCHEME@' fingerprint='@FINGERPRINT@'
 url=$scheme://$registry
 name=$(printf %s "$registry" | tr ':[]' '___')
-prefix='' dry='' undo='' restart='' commands='' engines='' count=0 work=''
+prefix='' mirror='' dry='' undo='' restart='' commands='' engines='' count=0 work=''
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "join: $*"; exit 1; }
@@ -35,36 +36,45 @@ filter() { # PROGRAM [NAME=VALUE…]: runs awk over $new
   program=$1; shift
   args=; for arg; do args="$args -v $arg"; done
   # shellcheck disable=SC2086 # values hold no blanks
-  awk $args "$program" "$new" >"$new.out" || die "awk failed"
+  awk $args "$program" "$new" >"$new.out" || return 1
   mv "$new.out" "$new"
 }
 
 # ---- the engines ----
 
+# json_list KEY VALUE: the list KEY of the object in $new has VALUE, first. What is no object is refused.
+json_list() {
+  if grep -qF "\"$2\"" "$new"; then return 0; fi
+  if ! grep -q '[^[:space:]]' "$new"; then
+    printf '{\n  "%s": ["%s"]\n}\n' "$1" "$2" >"$new"
+    return 0
+  fi
+  filter '
+    { text = text $0 "\n" }
+    END {
+      if (match(text, "\"" key "\"[ \t\n]*:[ \t\n]*\\[")) {
+        at = RSTART + RLENGTH; entry = "\"" value "\""; end = "]"
+      } else if (match(text, /^[ \t\n]*\{/)) {
+        at = RLENGTH + 1; entry = "\n  \"" key "\": [\"" value "\"]"; end = "}"
+      } else exit 1
+      rest = substr(text, at); first = rest; gsub(/[ \t\n]/, "", first)
+      printf "%s%s%s%s", substr(text, 1, at - 1), entry, (substr(first, 1, 1) == end) ? "" : (end == "]" ? ", " : ","), rest
+    }' "key=$1" "value=$2" || die "/etc/docker/daemon.json is no JSON object"
+}
 docker_json() {
   stage /etc/docker/daemon.json
-  if grep -qF "\"$registry\"" "$new"; then return 0; fi
   if has python3 && [ -s "$new" ]; then
     python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$new" 2>/dev/null || die "/etc/docker/daemon.json is no JSON (comments are not allowed in it)"
   fi
-  if ! grep -q '[^[:space:]]' "$new"; then
-    printf '{\n  "insecure-registries": ["%s"]\n}\n' "$registry" >"$new"
-  else
-    filter '
-      { text = text $0 "\n" }
-      END {
-        if (match(text, /"insecure-registries"[ \t\n]*:[ \t\n]*\[/)) {
-          at = RSTART + RLENGTH; entry = "\"" r "\""; end = "]"
-        } else if (match(text, /^[ \t\n]*\{/)) {
-          at = RLENGTH + 1; entry = "\n  \"insecure-registries\": [\"" r "\"]"; end = "}"
-        } else exit 1
-        rest = substr(text, at); first = rest; gsub(/[ \t\n]/, "", first)
-        printf "%s%s%s%s", substr(text, 1, at - 1), entry, (substr(first, 1, 1) == end) ? "" : (end == "]" ? ", " : ","), rest
-      }' "r=$registry"
-  fi
+  if [ "$scheme" = http ]; then json_list insecure-registries "$registry"; fi
+  case $mirror in
+  docker.io) json_list registry-mirrors "$url" ;;
+  ?*) say "note: docker has mirrors of docker.io alone: $mirror is not set up for it" ;;
+  esac
+  before=$count
   keep /etc/docker/daemon.json
-  commands="$commands
-systemctl reload docker"
+  if [ "$count" != "$before" ]; then commands="$commands
+systemctl reload docker"; fi
 }
 
 containerd_toml() {
@@ -91,15 +101,23 @@ containerd_toml() {
 systemctl restart containerd"
 }
 
-containerd_hosts() {
-  stage "$certs/$registry/hosts.toml"
+containerd_hosts() { # REGISTRY SERVER CAPABILITIES
+  stage "$certs/$1/hosts.toml"
   if grep -qF "[host.\"$url\"]" "$new"; then return 0; fi
-  [ ! -s "$new" ] || die "$certs/$registry/hosts.toml says something else: add [host.\"$url\"] to it"
+  [ ! -s "$new" ] || die "$certs/$1/hosts.toml says something else: add [host.\"$url\"] to it"
   {
-    printf 'server = "%s"\n\n[host."%s"]\n  capabilities = ["pull", "resolve", "push"]\n' "$url" "$url"
+    printf 'server = "%s"\n\n[host."%s"]\n  capabilities = [%s]\n' "$2" "$url" "$3"
     if [ -n "$ca" ]; then printf '  ca = "%s"\n' "$certs/$registry/ca.crt"; fi
   } >"$new"
-  keep "$certs/$registry/hosts.toml"
+  keep "$certs/$1/hosts.toml"
+}
+containerd_mirror() {
+  case $mirror in
+  '') return 0 ;;
+  docker.io) server=https://registry-1.docker.io ;;
+  *) server=https://$mirror ;;
+  esac
+  containerd_hosts "$mirror" "$server" '"pull", "resolve"'
 }
 
 # k3s_insert KEY TEXT: TEXT, indented by two, into the top-level mapping KEY of registries.yaml.
@@ -119,7 +137,7 @@ k3s_insert() {
           print lines[k]
           if (k == i) while ((getline line < file) > 0) { sub(/^  /, indent, line); print line }
         }
-      }' "key=$1" "file=$2"
+      }' "key=$1" "file=$2" || die "awk failed"
   elif grep -Eq "^[\"']?$1" "$new"; then
     die "/etc/rancher/k3s/registries.yaml has '$1' in a form that can't be changed safely: add '$registry' to it by hand"
   else
@@ -128,13 +146,28 @@ k3s_insert() {
     cat "$work/part" >>"$new"
   fi
 }
+# k3s_mirror REGISTRY: the lines of registries.yaml about it below 'mirrors'.
+k3s_mirror() {
+  awk -v key="$1" '
+    { match($0, /^ */); depth = RLENGTH; text = substr($0, depth + 1); gsub(/["\047]/, "", text) }
+    text == "" || text ~ /^#/ { next }
+    depth == 0 { top = text; sub(/:.*/, "", top) }
+    inside && depth <= at { inside = 0 }
+    top == "mirrors" && depth && !inside && index(text " ", key ": ") == 1 { inside = 1; at = depth }
+    inside' "$new"
+}
 k3s_yaml() {
   stage /etc/rancher/k3s/registries.yaml
   if grep -Eq "^ *$(printf '\t')" "$new"; then die "/etc/rancher/k3s/registries.yaml is indented with tabs, which YAML does not allow"; fi
-  if ! grep -qF "\"$url\"" "$new"; then
-    printf '  "%s":\n    endpoint:\n      - "%s"\n' "$registry" "$url" >"$work/text"
-    k3s_insert mirrors "$work/text"
-  fi
+  for one in $registry $mirror; do
+    block=$(k3s_mirror "$one")
+    if [ -n "$block" ]; then
+      printf %s "$block" | grep -qF "\"$url\"" || die "/etc/rancher/k3s/registries.yaml has '$one' already: add \"$url\" to its endpoints by hand"
+    else
+      printf '  "%s":\n    endpoint:\n      - "%s"\n' "$one" "$url" >"$work/text"
+      k3s_insert mirrors "$work/text"
+    fi
+  done
   if [ -n "$ca" ] && ! grep -qF "sampan-$name.crt" "$new"; then
     printf '  "%s":\n    tls:\n      ca_file: "/etc/rancher/k3s/sampan-%s.crt"\n' "$registry" "$name" >"$work/text"
     k3s_insert configs "$work/text"
@@ -146,9 +179,15 @@ systemctl restart $unit"
 }
 
 podman_conf() {
-  [ "$scheme" = http ] || return 0
+  [ "$scheme" = http ] || [ -n "$mirror" ] || return 0
   stage "/etc/containers/registries.conf.d/sampan-$name.conf"
-  printf "# Written by %s/join.\n[[registry]]\nlocation = \"%s\"\ninsecure = true\n" "$url" "$registry" >"$new"
+  if [ "$scheme" = http ]; then insecure='insecure = true
+'; else insecure=; fi
+  {
+    printf '# Written by %s/join.\n' "$url"
+    [ -z "$insecure" ] || printf '[[registry]]\nlocation = "%s"\n%s' "$registry" "$insecure"
+    [ -z "$mirror" ] || printf '[[registry]]\nprefix = "%s"\nlocation = "%s"\n[[registry.mirror]]\nlocation = "%s"\n%s' "$mirror" "$mirror" "$registry" "$insecure"
+  } >"$new"
   keep "/etc/containers/registries.conf.d/sampan-$name.conf"
 }
 
@@ -184,14 +223,15 @@ prepare() {
   find_ca
   if node_has /usr/bin/dockerd /usr/sbin/dockerd /usr/local/bin/dockerd /etc/docker/daemon.json; then
     engines="$engines docker"
-    if [ "$scheme" = http ]; then docker_json; fi
+    docker_json
     put_ca "/etc/docker/certs.d/$registry/ca.crt"
   fi
   if node_has /usr/bin/containerd /usr/local/bin/containerd /etc/containerd; then
     engines="$engines containerd"
     containerd_toml
     put_ca "$certs/$registry/ca.crt"
-    containerd_hosts
+    containerd_hosts "$registry" "$url" '"pull", "resolve", "push"'
+    containerd_mirror
   fi
   if node_has /usr/local/bin/k3s /usr/bin/k3s /opt/bin/k3s /etc/rancher/k3s /var/lib/rancher/k3s; then
     engines="$engines k3s"
@@ -278,7 +318,11 @@ main() {
     --undo) undo=1 ;;
     --restart) restart=1 ;;
     --prefix) [ $# -gt 1 ] || die "--prefix needs a folder"; prefix=${2%/}; shift ;;
-    *) die "there is no option '$1'; --dry-run, --undo, --restart and --prefix DIR are known" ;;
+    --mirror)
+      [ $# -gt 1 ] || die "--mirror needs a registry, such as docker.io"
+      case $2 in *[!A-Za-z0-9.:-]* | -*) die "'$2' is no registry" ;; esac
+      mirror=$2; shift ;;
+    *) die "there is no option '$1'; --dry-run, --undo, --restart, --mirror REGISTRY and --prefix DIR are known" ;;
     esac
     shift
   done

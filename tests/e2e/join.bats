@@ -6,6 +6,7 @@ load common
 setup_file() {
   setup_folder
   start_registry
+  mkdir "$T/bb" && busybox --install -s "$T/bb" # a node with nothing but busybox
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=test CA' -keyout "$T/ca.key" -out "$T/ca.crt" 2>/dev/null
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=registry' -keyout "$T/tls.key" -out "$T/tls.csr" 2>/dev/null
   openssl x509 -req -in "$T/tls.csr" -CA "$T/ca.crt" -CAkey "$T/ca.key" -days 2 -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$T/tls.crt" 2>/dev/null
@@ -240,7 +241,7 @@ END
 }
 
 @test "the script does the same, in dash and in busybox's shell" {
-  for shell in dash "busybox sh"; do
+  for shell in dash "env PATH=$T/bb sh"; do
     make_full_node
     before=$(snapshot)
     curl -fsS "http://$REGISTRY/join" | $shell -s -- --prefix "$NODE" --dry-run >"$T/out" 2>&1
@@ -258,6 +259,28 @@ END
   done
 }
 
+@test "the script, with a mirror" {
+  for shell in dash "env PATH=$T/bb sh"; do
+    make_full_node
+    sed -i '/docker.io/,$d' "$NODE/etc/rancher/k3s/registries.yaml"
+    curl -fsS "http://$REGISTRY/join" | $shell -s -- --prefix "$NODE" --mirror docker.io >"$T/out" 2>&1
+    after=$(snapshot)
+    [ "$(jq -c '[."registry-mirrors", ."insecure-registries"]' "$NODE/etc/docker/daemon.json")" = "[[\"http://$REGISTRY\"],[\"$REGISTRY\"]]" ]
+    run join --yes --mirror docker.io --for docker,containerd,k3s "$REGISTRY"
+    [[ "$output" == *"nothing to do"* ]]
+    curl -fsS "http://$REGISTRY/join" | $shell -s -- --prefix "$NODE" --mirror docker.io >"$T/out" 2>&1
+    grep -q "nothing to do" "$T/out"
+    [ "$(snapshot)" = "$after" ]
+    make_full_node
+    curl -fsS "http://$REGISTRY/join" >"$T/join.sh"
+    run $shell "$T/join.sh" --prefix "$NODE" --mirror docker.io
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"has 'docker.io' already"* ]]
+    run $shell "$T/join.sh" --prefix "$NODE" --mirror 'docker.io;id'
+    [ "$status" -eq 1 ]
+  done
+}
+
 @test "the script refuses what it can't change safely, and changes nothing" {
   refused() { # FILE CONTENT MESSAGE
     make_full_node
@@ -272,7 +295,7 @@ END
   refused rancher/k3s/registries.yaml 'mirrors:\n\tx: {}\n' "tabs"
   refused rancher/k3s/registries.yaml 'mirrors: {x: {}}\n' "by hand"
   refused docker/daemon.json '{ // mine\n}\n' "no JSON"
-  refused docker/daemon.json '[]\n' "awk failed"
+  refused docker/daemon.json '[]\n' "no JSON object"
   refused containerd/config.toml 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."x"]\n' "refuses beside config_path"
   refused containerd/config.toml 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n' 'add config_path'
   make_node

@@ -1,12 +1,16 @@
 /* Audit: see audit.h.
  *
  * One GET for a manifest tells the platforms of an index; an image for one platform needs a second one, for its configuration. What a place said about a name
- * is kept, so that a name is asked for once, however many platforms and files want it; and a registry that did not answer is not asked again. */
+ * is kept, so that a name is asked for once, however many platforms and files want it; and a registry that did not answer is not asked again.
+ *
+ * Places are asked one after the other, the mirrors first, and of each only what no place before it has: so a hub that counts requests sees few. What is
+ * asked of one place is asked by several threads. */
 #include "board/audit.h"
 
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "remote/endpoint.h"
+#include "remote/jobs.h"
 
 enum { TAGS_BODY_MAX = 4 << 20, TAGS_TRIED_MAX = 6 };
 
@@ -19,7 +23,9 @@ struct known {
 /* What a place has of a name. */
 struct offer {
 	char *name; /* complete reference */
-	enum audit_state state; /* PRESENT: platforms are known */
+	struct reference reference;
+	bool asked;
+	enum audit_state state; /* once asked; PRESENT: platforms are known */
 	struct platform *platforms;
 	size_t len;
 	char *reason;
@@ -52,6 +58,7 @@ static void work_clear(struct audit_work *work)
 	}
 	for (size_t i = 0; i < work->offers_len; i++) {
 		free(work->offers[i]->name);
+		reference_clear(&work->offers[i]->reference);
 		free(work->offers[i]->platforms);
 		free(work->offers[i]->reason);
 		free(work->offers[i]);
@@ -172,28 +179,58 @@ static int read_offer(struct endpoint *endpoint, const struct reference *referen
 	return 0;
 }
 
-/* What the reference's own registry says of it. Never NULL; kept. */
-static const struct offer *ask(struct audit_work *work, const struct reference *reference)
+/* What is known, or will be asked, of a reference. Never NULL; kept. */
+static struct offer *find_offer(struct audit_work *work, const struct reference *reference)
 {
 	_cleanup_(freep) char *name = reference_print(reference);
-	struct error failure _cleanup_(error_clear) = { 0 };
 
 	for (size_t i = 0; i < work->offers_len; i++)
 		if (str_equal(work->offers[i]->name, name))
 			return work->offers[i];
 	struct offer *offer = xnew(struct offer);
+	offer->name = steal(name);
+	reference_copy(reference, &offer->reference);
 	xgrow(work->offers, work->offers_len);
 	work->offers[work->offers_len++] = offer;
-	offer->name = steal(name);
-	const struct known *known = find_registry(work, reference->registry);
+	return offer;
+}
+
+/* Its registry was opened before, so threads change nothing but their offer. */
+static void ask(struct audit_work *work, struct offer *offer)
+{
+	const struct known *known = find_registry(work, offer->reference.registry);
+	struct error failure _cleanup_(error_clear) = { 0 };
+
+	if (offer->asked)
+		return;
+	offer->asked = true;
 	if (!known->endpoint) {
 		offer->state = failed_state(&known->failure) == AUDIT_DENIED ? AUDIT_DENIED : AUDIT_UNREACHABLE;
 		offer->reason = xstrdup(known->failure.message);
-	} else if (read_offer(known->endpoint, reference, offer, &failure) < 0) {
+	} else if (read_offer(known->endpoint, &offer->reference, offer, &failure) < 0) {
 		offer->state = failed_state(&failure);
 		offer->reason = xstrdup(failure.message);
 	}
-	return offer;
+}
+
+static int ask_item(void *data, size_t item, struct error *err)
+{
+	struct audit_work *work = data;
+
+	ask(work, work->offers[item]);
+	return interrupt_check(err);
+}
+
+static int ask_all(struct audit_work *work, struct error *err)
+{
+	struct jobs jobs = { .count = work->offers_len, .threads = work->options->remote.jobs, .run = ask_item, .data = work };
+
+	for (size_t i = 0; i < work->offers_len; i++) {
+		find_registry(work, work->offers[i]->reference.registry);
+		if (interrupt_check(err) < 0)
+			return -1;
+	}
+	return jobs_run(&jobs, err);
 }
 
 static bool offers(const struct offer *offer, const struct platform *platform)
@@ -254,8 +291,10 @@ static char *find_tag(struct audit_work *work, const struct reference *reference
 		reference_copy(reference, &other);
 		free(other.tag);
 		other.tag = xstrdup(best[i]);
-		bool has = offers(ask(work, &other), platform);
+		struct offer *offer = find_offer(work, &other);
 		reference_clear(&other);
+		ask(work, offer);
+		bool has = offers(offer, platform);
 		if (has)
 			return xprintf("tag %s has it", best[i]);
 	}
@@ -264,61 +303,95 @@ static char *find_tag(struct audit_work *work, const struct reference *reference
 
 /* ---- rows ---- */
 
-/* The mirrors first, then the registry itself. What is known for sure beats what is not: missing is said only if all answered. */
-static int judge(struct audit_work *work, const struct reference *reference, struct audit_row *row, struct error *err)
+static int reference_at(const struct audit_options *options, size_t place, const struct reference *reference, struct reference *ret, struct error *err)
 {
-	enum audit_state state = AUDIT_ABSENT;
-
-	for (size_t i = 0; i <= work->options->mirrors.len; i++) {
-		struct reference there _cleanup_(reference_clear) = { 0 };
-		bool own = i == work->options->mirrors.len;
-		if (own)
-			reference_copy(reference, &there);
-		else if (mirror_reference(work->options->mirrors.items[i], reference, &there, err) < 0)
-			return -1;
-		const struct offer *offer = ask(work, &there);
-		if (interrupt_check(err) < 0)
-			return -1;
-		if (offers(offer, &row->platform)) {
-			row->state = AUDIT_PRESENT;
-			row->where = xstrdup(there.registry);
-			free(steal(row->detail));
-			return 0;
-		}
-		enum audit_state one = offer->state == AUDIT_PRESENT ? AUDIT_MISSING : offer->state;
-		bool unknown = one == AUDIT_UNREACHABLE || one == AUDIT_DENIED;
-		if (unknown && state != AUDIT_UNREACHABLE && state != AUDIT_DENIED) {
-			free(row->detail);
-			row->detail = xprintf("%s: %s", there.registry, offer->reason ? offer->reason : audit_state_name(one));
-		}
-		if (unknown || (one == AUDIT_MISSING && state == AUDIT_ABSENT))
-			state = one;
-	}
-	row->state = state;
-	if (state == AUDIT_MISSING && work->options->tags)
-		row->detail = find_tag(work, reference, &row->platform);
+	if (place < options->mirrors.len)
+		return mirror_reference(options->mirrors.items[place], reference, ret, err);
+	reference_copy(reference, ret);
 	return 0;
 }
 
-static int add_row(struct audit_work *work, struct audit *audit, const struct image_use *use, const struct platform *platform, struct error *err)
+/* What a place said changes what is known of a row: missing is said only if all places answered. */
+static void settle(struct audit_row *row, const struct offer *offer)
 {
-	struct reference reference _cleanup_(reference_clear) = { 0 };
-	struct error failure _cleanup_(error_clear) = { 0 };
-	struct audit_row row = { .use = use, .platform = *platform };
+	enum audit_state one = offer->state == AUDIT_PRESENT ? AUDIT_MISSING : offer->state;
+	bool unknown = one == AUDIT_UNREACHABLE || one == AUDIT_DENIED, was_unknown = row->state == AUDIT_UNREACHABLE || row->state == AUDIT_DENIED;
 
+	if (offers(offer, &row->platform)) {
+		row->state = AUDIT_PRESENT;
+		row->where = xstrdup(offer->reference.registry);
+		free(steal(row->detail));
+	} else if (unknown) {
+		free(row->detail);
+		row->detail = xprintf("%s: %s", offer->reference.registry, offer->reason ? offer->reason : audit_state_name(one));
+		row->state = one;
+	} else if (one == AUDIT_MISSING && !was_unknown) {
+		row->state = one;
+	}
+}
+
+/* One place is asked for what no place before it has. `references` are the rows'. */
+static int ask_place(struct audit_work *work, size_t place, struct audit *audit, const struct reference *references, struct error *err)
+{
+	_cleanup_(freep) struct offer **answers = xcalloc(audit->len + 1, sizeof *answers);
+
+	for (size_t i = 0; i < audit->len; i++) {
+		struct reference there _cleanup_(reference_clear) = { 0 };
+		if (audit->rows[i].state == AUDIT_PRESENT || audit->rows[i].state == AUDIT_INVALID)
+			continue;
+		if (reference_at(work->options, place, &references[i], &there, err) < 0)
+			return -1;
+		answers[i] = find_offer(work, &there);
+	}
+	if (ask_all(work, err) < 0)
+		return -1;
+	for (size_t i = 0; i < audit->len; i++)
+		if (answers[i])
+			settle(&audit->rows[i], answers[i]);
+	return 0;
+}
+
+static void add_row(struct audit *audit, const struct image_use *use, const struct platform *platform)
+{
 	for (size_t i = 0; i < audit->len; i++)
 		if (str_equal(audit->rows[i].use->reference, use->reference) && platform_equal(&audit->rows[i].platform, platform))
-			return 0;
-	int result = 0;
-	if (reference_parse(use->reference, &reference, &failure) < 0) {
-		row.state = AUDIT_INVALID;
-		row.detail = xstrdup(failure.message);
-	} else {
-		result = judge(work, &reference, &row, err);
-	}
+			return;
 	xgrow(audit->rows, audit->len);
-	audit->rows[audit->len++] = row;
-	return result;
+	audit->rows[audit->len++] = (struct audit_row){ .use = use, .platform = *platform, .state = AUDIT_ABSENT };
+}
+
+static void add_rows(struct audit *audit, const struct image_list *list, const struct audit_options *options)
+{
+	for (size_t i = 0; i < list->len; i++) {
+		const struct image_use *use = &list->items[i];
+		const struct platform *platforms = use->has_platform ? &use->platform : options->platforms;
+		size_t len = use->has_platform ? 1 : options->platforms_len;
+		for (size_t k = 0; k < len; k++)
+			add_row(audit, use, &platforms[k]);
+	}
+}
+
+/* What is no reference is told apart before anything is asked. */
+static void parse_rows(struct audit *audit, struct reference *references)
+{
+	for (size_t i = 0; i < audit->len; i++) {
+		struct error failure _cleanup_(error_clear) = { 0 };
+		if (reference_parse(audit->rows[i].use->reference, &references[i], &failure) == 0)
+			continue;
+		audit->rows[i].state = AUDIT_INVALID;
+		audit->rows[i].detail = xstrdup(failure.message);
+	}
+}
+
+static int fill_rows(struct audit_work *work, struct audit *audit, const struct reference *references, struct error *err)
+{
+	for (size_t place = 0; place <= work->options->mirrors.len; place++)
+		if (ask_place(work, place, audit, references, err) < 0)
+			return -1;
+	for (size_t i = 0; work->options->tags && i < audit->len; i++)
+		if (audit->rows[i].state == AUDIT_MISSING)
+			audit->rows[i].detail = find_tag(work, &references[i], &audit->rows[i].platform);
+	return interrupt_check(err);
 }
 
 int audit_run(const struct image_list *list, const struct audit_options *options, struct audit *ret, struct error *err)
@@ -326,14 +399,15 @@ int audit_run(const struct image_list *list, const struct audit_options *options
 	struct audit_work work _cleanup_(work_clear) = { .options = options };
 	struct audit audit _cleanup_(audit_clear) = { 0 };
 
-	for (size_t i = 0; i < list->len; i++) {
-		const struct image_use *use = &list->items[i];
-		const struct platform *platforms = use->has_platform ? &use->platform : options->platforms;
-		size_t len = use->has_platform ? 1 : options->platforms_len;
-		for (size_t k = 0; k < len; k++)
-			if (add_row(&work, &audit, use, &platforms[k], err) < 0)
-				return -1;
-	}
+	add_rows(&audit, list, options);
+	struct reference *references = xcalloc(audit.len + 1, sizeof *references);
+	parse_rows(&audit, references);
+	int result = fill_rows(&work, &audit, references, err);
+	for (size_t i = 0; i < audit.len; i++)
+		reference_clear(&references[i]);
+	free(references);
+	if (result < 0)
+		return -1;
 	*ret = audit;
 	audit = (struct audit){ 0 };
 	return 0;

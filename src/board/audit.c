@@ -49,6 +49,11 @@ const char *audit_state_name(enum audit_state state)
 	return state_names[state];
 }
 
+bool audit_state_is_unknown(enum audit_state state)
+{
+	return state == AUDIT_UNREACHABLE || state == AUDIT_DENIED || state == AUDIT_BROKEN;
+}
+
 static void work_clear(struct audit_work *work)
 {
 	for (size_t i = 0; i < work->known_len; i++) {
@@ -114,9 +119,20 @@ static struct known *find_registry(struct audit_work *work, const char *registry
 
 static enum audit_state failed_state(const struct error *failure)
 {
-	return failure->code == ERROR_NOT_FOUND ? AUDIT_ABSENT :
-	       failure->code == ERROR_DENIED || failure->code == ERROR_UNAUTHORIZED ? AUDIT_DENIED :
-									   AUDIT_UNREACHABLE;
+	switch (failure->code) {
+	case ERROR_NOT_FOUND:
+		return AUDIT_ABSENT;
+	case ERROR_DENIED:
+	case ERROR_UNAUTHORIZED:
+		return AUDIT_DENIED;
+	case ERROR_INVALID:
+	case ERROR_CORRUPT:
+	case ERROR_TOO_LARGE:
+	case ERROR_UNSUPPORTED:
+		return AUDIT_BROKEN;
+	default:
+		return AUDIT_UNREACHABLE;
+	}
 }
 
 static int get(struct endpoint *endpoint, const struct reference *reference, const char *path, size_t limit, struct answer *ret, struct error *err)
@@ -205,7 +221,9 @@ static void ask(struct audit_work *work, struct offer *offer)
 		return;
 	offer->asked = true;
 	if (!known->endpoint) {
-		offer->state = failed_state(&known->failure) == AUDIT_DENIED ? AUDIT_DENIED : AUDIT_UNREACHABLE;
+		offer->state = failed_state(&known->failure);
+		if (offer->state == AUDIT_ABSENT) /* the host, or its /v2/: that says nothing of the image */
+			offer->state = AUDIT_UNREACHABLE;
 		offer->reason = xstrdup(known->failure.message);
 	} else if (read_offer(known->endpoint, &offer->reference, offer, &failure) < 0) {
 		offer->state = failed_state(&failure);
@@ -315,17 +333,16 @@ static int reference_at(const struct audit_options *options, size_t place, const
 static void settle(struct audit_row *row, const struct offer *offer)
 {
 	enum audit_state one = offer->state == AUDIT_PRESENT ? AUDIT_MISSING : offer->state;
-	bool unknown = one == AUDIT_UNREACHABLE || one == AUDIT_DENIED, was_unknown = row->state == AUDIT_UNREACHABLE || row->state == AUDIT_DENIED;
 
 	if (offers(offer, &row->platform)) {
 		row->state = AUDIT_PRESENT;
 		row->where = xstrdup(offer->reference.registry);
 		free(steal(row->detail));
-	} else if (unknown) {
+	} else if (audit_state_is_unknown(one)) {
 		free(row->detail);
 		row->detail = xprintf("%s: %s", offer->reference.registry, offer->reason ? offer->reason : audit_state_name(one));
 		row->state = one;
-	} else if (one == AUDIT_MISSING && !was_unknown) {
+	} else if (one == AUDIT_MISSING && !audit_state_is_unknown(row->state)) {
 		row->state = one;
 	}
 }

@@ -11,6 +11,7 @@
 	X(ABSENT, "no such image")    /* nobody has the name */                                     \
 	X(UNREACHABLE, "unreachable") /* no answer: not known */                                    \
 	X(DENIED, "denied")	      /* an answer, but not for us: not known */                    \
+	X(BROKEN, "broken")	      /* an answer that nobody can read: not known */               \
 	X(INVALID, "invalid")	      /* no reference: a variable that is not set, say */
 enum audit_state {
 #define X(state, word) AUDIT_##state,
@@ -18,6 +19,8 @@ enum audit_state {
 #undef X
 };
 const char *audit_state_name(enum audit_state state);
+/* Neither there nor missing: nobody could tell. */
+bool audit_state_is_unknown(enum audit_state state);
 
 struct audit_row {
 	const struct image_use *use;

@@ -51,7 +51,7 @@ static int exit_code(const struct context *context, const struct audit *audit)
 	for (size_t i = 0; i < audit->len; i++) {
 		enum audit_state state = audit->rows[i].state;
 		missing += state == AUDIT_MISSING || state == AUDIT_ABSENT || state == AUDIT_INVALID;
-		unknown += state == AUDIT_UNREACHABLE || state == AUDIT_DENIED;
+		unknown += audit_state_is_unknown(state);
 	}
 	if (!context->quiet && context->format == FORMAT_TEXT)
 		log_info("%zu of %zu are there, %zu missing, %zu could not be asked for", audit->len - missing - unknown, audit->len, missing, unknown);

@@ -165,3 +165,25 @@ END
   [ "$status" -eq 2 ] || [ "$status" -eq 1 ]
   printf 'kind: Pod\nspec: {}\n' | audit -
 }
+
+@test "the hub's protocol: tokens; and registries that misbehave are told apart" {
+  port=$(free_port) other=$(free_port)
+  python3 "$TOP/tests/e2e/faulty.py" "$port" "$other" "$T/faulty-log" >"$T/faulty.out" 2>&1 3>&- &
+  echo $! >"$T/faulty.pid"
+  wait_for_port "$port"
+  hub=127.0.0.1:$port
+  run "$SAMPAN" audit --platform linux/amd64 --format json -i "$hub/bearer/image:1" -i "$hub/basic/image:1"
+  [ "$status" -eq 3 ]
+  [ "$(rows <<<"$output" | tr '\n' ,)" = "bearer/image:1 denied,basic/image:1 denied," ]
+  mkdir -p "$DOCKER_CONFIG"
+  printf '{"auths": {"%s": {"auth": "%s"}}}' "$hub" "$(printf bob:sesame | base64)" >"$DOCKER_CONFIG/config.json"
+  run "$SAMPAN" audit --platform linux/amd64,linux/s390x --format json -i "$hub/bearer/image:1" -i "$hub/platforms/image:1"
+  rm "$DOCKER_CONFIG/config.json"
+  [ "$status" -eq 1 ]
+  [ "$(jq -r '.[] | "\(.platform) \(.status)"' <<<"$output" | tr '\n' ,)" = "linux/amd64 present,linux/s390x missing,linux/amd64 missing,linux/s390x present," ]
+  grep -q 'GET /token' "$T/faulty-log"
+  run "$SAMPAN" audit --platform linux/amd64 --format json -i "$hub/missing/i:1" -i "$hub/denied/i:1" -i "$hub/escape/i:1" -i "$hub/limit/i:1" -i "$hub/manifest/i:1" -i "$hub/huge/i:1"
+  [ "$(rows <<<"$output" | tr '\n' ,)" = "missing/i:1 no such image,denied/i:1 denied,escape/i:1 denied,limit/i:1 unreachable,manifest/i:1 broken,huge/i:1 broken," ]
+  run "$SAMPAN" audit --platform linux/amd64 -i "$hub/escape/i:1"
+  [[ "$output" != *$'\e'* ]]
+}

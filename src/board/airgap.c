@@ -55,13 +55,16 @@ static int load(struct store *store, const struct reference *reference, const st
 	return -1;
 }
 
-static int fetch(struct store *store, const struct reference *reference, const struct airgap_options *options, struct cargo *ret, struct error *err)
+static int fetch(struct store *store, const struct reference *reference, const struct airgap_options *options, bool plain_http, struct cargo *ret,
+		 struct error *err)
 {
+	struct remote_options remote = options->remote;
 	struct pull_result result;
 
+	remote.plain_http = plain_http;
 	if (!options->pull && load(store, reference, &options->platform, ret, NULL) == 0)
 		return 0;
-	if (remote_pull(store, reference, &options->platform, false, &options->remote, &result, err) < 0)
+	if (remote_pull(store, reference, &options->platform, false, &remote, &result, err) < 0)
 		return -1;
 	return load(store, reference, &options->platform, ret, err);
 }
@@ -74,12 +77,12 @@ static int collect_one(struct store *store, const char *name, const struct airga
 
 	if (reference_parse(name, &reference, err) < 0 || (options->from && mirror_reference(options->from, &reference, &there, err) < 0))
 		return -1;
-	bool found = options->from && fetch(store, &there, options, &item->cargo, &failure) == 0;
+	bool found = options->from && fetch(store, &there, options, options->remote.plain_http, &item->cargo, &failure) == 0;
 	if (!found && failure.code != ERROR_NONE && failure.code != ERROR_NOT_FOUND) {
 		error_move(err, &failure);
 		return -1;
 	}
-	if (!found && fetch(store, &reference, options, &item->cargo, err) < 0)
+	if (!found && fetch(store, &reference, options, options->remote.plain_http && !options->from, &item->cargo, err) < 0)
 		return -1;
 	strlist_take(&item->names, reference_print(&reference));
 	return 0;

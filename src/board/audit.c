@@ -105,15 +105,27 @@ int mirror_reference(const char *mirror, const struct reference *reference, stru
 
 /* ---- asking ---- */
 
+static bool is_mirror(const struct audit_options *options, const char *registry)
+{
+	size_t len = strlen(registry);
+
+	for (size_t i = 0; i < options->mirrors.len; i++)
+		if (str_starts(options->mirrors.items[i], registry) && strchr("=", options->mirrors.items[i][len]))
+			return true;
+	return false;
+}
+
 static struct known *find_registry(struct audit_work *work, const char *registry)
 {
 	for (size_t i = 0; i < work->known_len; i++)
 		if (str_equal(work->known[i].registry, registry))
 			return &work->known[i];
+	struct remote_options remote = work->options->remote;
+	remote.plain_http &= !work->options->mirrors.len || is_mirror(work->options, registry);
 	xgrow(work->known, work->known_len);
 	struct known *known = &work->known[work->known_len++];
 	*known = (struct known){ .registry = xstrdup(registry) };
-	endpoint_open(registry, NULL, &work->options->remote, &known->endpoint, &known->failure);
+	endpoint_open(registry, NULL, &remote, &known->endpoint, &known->failure);
 	return known;
 }
 

@@ -23,7 +23,8 @@ static const struct option_spec options[] = {
 	{ 0, "import", OPTION_STRING, &import, "FILE", "on a node: give the file to K3s or containerd" },
 	{ 0, "k3s-data-dir", OPTION_STRING, &k3s_data, "DIR", "K3s' --data-dir" },
 	{ 0, "namespace", OPTION_STRING, &namespace, "NAME", "of containerd (k8s.io)" },
-	REMOTE_OPTIONS,
+	{ 0, "jobs", OPTION_STRING, &remote_flags.jobs, "N", "layers at once (4)" },
+	REMOTE_OPTIONS_CONNECTION, /* no --creds: they would go to every registry that a list names */
 	{ 0 },
 };
 
@@ -117,7 +118,7 @@ const struct command command_airgap = {
 	.usage = "-o FILE [OPTIONS] IMAGE… | --import FILE",
 	.summary = "Put images into one file for nodes that reach no registry",
 	.details = "The file is for K3s' agent/images folder, 'ctr images import' and 'docker load'. Images come from the store if they are there for the platform,\n"
-		   "else from their registries. --import gives it to the K3s or the containerd of this node.",
+		   "else from their registries. --plain-http is for --from, where it is given. --import gives it to the K3s or the containerd of this node.",
 	.options = options,
 	.max_args = -1,
 	.run = run,

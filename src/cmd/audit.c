@@ -19,7 +19,8 @@ static const struct option_spec options[] = {
 	{ 0, "docker", OPTION_FLAG, &docker, NULL, "the images that docker here has" },
 	{ 0, "containerd", OPTION_FLAG, &containerd, NULL, "the images that containerd (or K3s) here has" },
 	{ 0, "namespace", OPTION_STRING, &namespace, "NAME", "of containerd (k8s.io)" },
-	REMOTE_OPTIONS,
+	{ 0, "jobs", OPTION_STRING, &remote_flags.jobs, "N", "images at once (4)" },
+	REMOTE_OPTIONS_CONNECTION, /* no --creds: they would go to every registry that a file names */
 	{ 0 },
 };
 
@@ -120,6 +121,7 @@ const struct command command_audit = {
 	.usage = "[OPTIONS] [FILE…]",
 	.summary = "Show which images lack a platform",
 	.details = "FILE is a list of images (as K3s has one), Kubernetes manifests (also what 'helm template' prints), a compose file or a Dockerfile; - is stdin.\n"
+		   "--plain-http is for the mirrors, where there are any. Log-ins are those of 'sampan login'.\n"
 		   "Exit codes: 0 all are there, 1 some are missing, 2 wrong usage or unreadable files, 3 none is missing, but some could not be asked for.",
 	.options = options,
 	.max_args = -1,

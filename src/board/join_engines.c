@@ -33,9 +33,6 @@ static int put_login(struct join *join, struct error *err)
 		return 0;
 	if (change_set_file(&join->plan->set, path, 0600, &text, err) < 0)
 		return -1;
-	_cleanup_(freep) char *others = xprintf("root is logged in; other users run 'sampan login %s'", join->options->registry);
-	if (!strlist_has(&join->plan->notes, others))
-		strlist_add(&join->plan->notes, others);
 	if (text->len && (strstr(text->data, "\"credsStore\"") || strstr(text->data, "\"credHelpers\""))) {
 		_cleanup_(freep) char *note =
 			xprintf("%s names a credential helper, which keeps credentials itself: run 'sampan login %s'", path, join->options->registry);
@@ -43,6 +40,9 @@ static int put_login(struct join *join, struct error *err)
 			strlist_add(&join->plan->notes, note);
 		return 0;
 	}
+	_cleanup_(freep) char *others = xprintf("root is logged in; other users run 'sampan login %s'", join->options->registry);
+	if (!strlist_has(&join->plan->notes, others))
+		strlist_add(&join->plan->notes, others);
 	return EDITED(path, edit_set(text, EDIT_JSON, EDIT_PATH("auths", join->options->registry, "auth"), join->authorization, err));
 }
 

@@ -110,7 +110,9 @@ teardown_file() {
 @test "the manifests of dist/k3s: fields, selectors, ports, volumes; the options that they give are there" {
   python3 "$TOP/tests/e2e/k3s_manifests.py" "$TOP"/dist/k3s/*.yaml
   help=$("$SAMPAN" serve --help)
-  [[ "$help" == *--listen* ]]
+  for option in $(grep -h 'command:' "$TOP"/dist/k3s/*.yaml | grep -o -- '--[a-z-]*' | sort -u); do
+    [[ "$option" == --tls-* && "$help" != *--tls-cert* ]] || [[ "$help" == *"$option"* ]]
+  done
   # the check finds what is wrong
   sed 's/targetPort: registry/targetPort: registri/; s/claimName: registry/claimName: other/; s/readOnly: true/readonly: true/' "$TOP/dist/k3s/registry-tls.yaml" >"$T/wrong.yaml"
   run python3 "$TOP/tests/e2e/k3s_manifests.py" "$T/wrong.yaml"

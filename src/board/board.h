@@ -1,4 +1,4 @@
-/* What happens around the cluster: base images for platforms that no reachable registry has (more is to come: join, audit, port). */
+/* What happens around the cluster: base images for platforms that no reachable registry has (joining, audit and air gap have headers of their own). */
 #ifndef BOARD_BOARD_H
 #define BOARD_BOARD_H
 #include "remote/remote.h"

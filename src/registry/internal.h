@@ -142,4 +142,5 @@ void upload_delete(struct request *request);
 void tags_get(struct request *request);
 void catalog_get(struct request *request);
 void referrers_get(struct request *request);
+void join_get(struct request *request);
 #endif

@@ -27,6 +27,7 @@ const struct operation operations[] = {
 	{ ROUTE_UPLOAD, "DELETE", nothing, NULL, upload_delete },
 	{ ROUTE_REFERRERS, "GET", nothing, NULL, referrers_get },
 	{ ROUTE_AUTHORITY, "GET", nothing, NULL, authority_get },
+	{ ROUTE_JOIN, "GET", nothing, NULL, join_get },
 	{ ROUTE_NONE },
 };
 

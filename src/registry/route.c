@@ -132,6 +132,8 @@ static void path_parse(const char *path, struct target *target)
 
 	if (str_equal(path, "/ca.crt"))
 		target->route = ROUTE_AUTHORITY;
+	else if (str_equal(path, "/join"))
+		target->route = ROUTE_JOIN;
 	if (str_equal(path, "/v2"))
 		path = "/v2/";
 	if (!str_starts(path, "/v2/"))

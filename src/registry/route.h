@@ -17,6 +17,7 @@ enum route {
 	ROUTE_UPLOAD,	 /* /v2/NAME/blobs/uploads/ID */
 	ROUTE_REFERRERS, /* /v2/NAME/referrers/DIGEST */
 	ROUTE_AUTHORITY, /* /ca.crt */
+	ROUTE_JOIN,	 /* /join */
 };
 
 struct target {

@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "tap.h"
 
-static const char *const names[] = { "none", "base", "catalog", "tags", "manifest", "blob", "uploads", "upload", "referrers", "authority" };
+static const char *const names[] = { "none", "base", "catalog", "tags", "manifest", "blob", "uploads", "upload", "referrers", "authority", "join" };
 
 static char *describe(const char *raw)
 {

@@ -151,8 +151,9 @@ int step_twins_begin(struct build_step *step, const struct emulator *emulator, s
 
 	if (build->options->twins == TWINS_OFF || emulator->emulation == EMULATION_NATIVE)
 		return 0;
-	if (emulator->emulation != EMULATION_PRIVATE) {
-		log_warn_once("no twins: they need a binfmt_misc of the build's own (Linux 6.7); everything is emulated, which is slower");
+	if (!emulator_takes_dispatcher(emulator)) {
+		log_warn_once("no twins: they need a binfmt_misc of the build's own (Linux 6.7), or the right to register them for the machine; everything is emulated, "
+			      "which is slower");
 		return 0;
 	}
 	if (choose(step, &ret->set, err) < 0)
@@ -169,7 +170,7 @@ int step_twins_begin(struct build_step *step, const struct emulator *emulator, s
 void step_twins_mounts(const struct step_twins *twins, const struct emulator *emulator, struct mount_spec ret[STEP_TWINS_MOUNTS])
 {
 	ret[0] = (struct mount_spec){ xstrdup(twins->set->tree), xstrdup(TWIN_TREE), true };
-	ret[1] = (struct mount_spec){ xstrdup(emulator->path), xstrdup(TWIN_QEMU), true };
+	ret[1] = (struct mount_spec){ xstrdup(emulator->qemu), xstrdup(TWIN_QEMU), true };
 	ret[2] = (struct mount_spec){ path_join(twins->folder, "table"), xstrdup(TWIN_TABLE), true };
 	ret[3] = (struct mount_spec){ path_join(twins->folder, "state"), xstrdup(TWIN_STATE), false };
 }

@@ -14,7 +14,8 @@ enum emulation {
 struct emulator {
 	struct platform platform;
 	enum emulation emulation;
-	char *path;   /* of the static qemu, or NULL; owned */
+	char *path;   /* of what the kernel starts: the static qemu, or the machine's own entry; or NULL; owned */
+	char *qemu;   /* a static qemu that can be started by name, or NULL; owned */
 	char *version; /* "7.2.22", or NULL; owned */
 	char *reason; /* why NONE, or a remark; owned */
 	char *hint;   /* what to do; owned */
@@ -30,7 +31,12 @@ int emulator_check(const struct emulator *emulator, struct error *err);
 
 /* In a single-threaded child process that goes on to start the container. For PRIVATE: enters a nested user and mount namespace with the
  * same ids, mounts binfmt_misc there (on `folder`, an empty one) and registers the emulator, and before it the dispatcher of twins (a path; NULL:
- * none), which finds the emulator and its table at the places of dispatch/table.h. For the others nothing. The host's list is untouched.
+ * none), which finds the emulator and its table at the places of dispatch/table.h. The host's list is untouched. For GLOBAL nothing without a
+ * dispatcher; with one, both go into the machine's list, under names with our process number.
  * What must be mounted with the rights of the outer namespace (overlayfs with trusted xattrs) must be mounted before. */
 int emulator_enter(const struct emulator *emulator, const char *folder, const char *dispatcher, struct error *err);
+/* Can there be a dispatcher? Privately always; for the whole machine (older kernels) if we may register it, and it is taken out again at the step's end. */
+bool emulator_takes_dispatcher(const struct emulator *emulator);
+/* The end of a step: takes out of the machine's list what emulator_enter put there. Fine if there is nothing. */
+void emulator_leave(const struct emulator *emulator);
 #endif

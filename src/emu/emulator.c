@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
@@ -115,12 +116,13 @@ static bool private_try(void)
 	return pid > 0 && status == 0;
 }
 
+/* SAMPAN_BINFMT=machine: as on a kernel that has no private ones. */
 static bool private_possible(void)
 {
 	static int known; /* 0 unknown, 1 no, 2 yes */
 
 	if (!known)
-		known = private_try() ? 2 : 1;
+		known = !str_equal(getenv("SAMPAN_BINFMT"), "machine") && private_try() ? 2 : 1;
 	return known == 2;
 }
 
@@ -179,7 +181,8 @@ static void find_qemu(const struct machine *machine, struct emulator *emulator)
 	bool dynamic = false;
 	enum binfmt_entry entry;
 
-	emulator->path = qemu_find(machine->qemu, &dynamic);
+	emulator->qemu = qemu_find(machine->qemu, &dynamic);
+	emulator->path = xstrdup(emulator->qemu);
 	if (emulator->path && private_possible()) {
 		emulator->emulation = EMULATION_PRIVATE;
 	} else if ((entry = global_find(machine, &interpreter)) == BINFMT_FIXED) {
@@ -212,6 +215,7 @@ void emulator_find(const struct platform *platform, struct emulator *ret)
 void emulator_clear(struct emulator *emulator)
 {
 	free(emulator->path);
+	free(emulator->qemu);
 	free(emulator->version);
 	free(emulator->reason);
 	free(emulator->hint);
@@ -246,39 +250,90 @@ int emulator_check(const struct emulator *emulator, struct error *err)
 	return emulator->hint ? error_hint(err, "%s", emulator->hint) : -1;
 }
 
-static int register_line(const char *folder, const struct buf *line, struct error *err)
+/* ---- registering ---- */
+
+static int register_line(const char *folder, const struct machine *machine, const char *name, const char *interpreter, bool marked, struct error *err)
 {
+	struct buf line _cleanup_(buf_free) = { 0 };
 	_cleanup_(freep) char *at = path_join(folder, "register");
 	_cleanup_(fd_close) int fd = open(at, O_WRONLY | O_CLOEXEC);
 
+	binfmt_line(machine, name, interpreter, marked, &line);
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open %s", at);
-	return fd_write_all(fd, line->data, line->len, at, err);
+	return fd_write_all(fd, line.data, line.len, at, err) < 0 ? error_wrap(err, "cannot register %s", interpreter) : 0;
 }
 
 /* The kernel asks the newest entry first. */
-static int register_all(const struct emulator *emulator, const char *folder, const char *dispatcher, struct error *err)
+static int register_private(const struct emulator *emulator, const char *folder, const char *dispatcher, struct error *err)
 {
 	const struct machine *machine = machine_find(emulator->platform.architecture);
-	struct buf line _cleanup_(buf_free) = { 0 };
 
-	binfmt_line(machine, "qemu", emulator->path, dispatcher != NULL, &line);
-	if (register_line(folder, &line, err) < 0)
-		return error_wrap(err, "cannot register %s", emulator->path);
-	if (!dispatcher)
-		return 0;
-	buf_clear(&line);
-	binfmt_line(machine, "twins", dispatcher, false, &line);
-	return register_line(folder, &line, err) < 0 ? error_wrap(err, "cannot register the dispatcher of twins") : 0;
+	if (register_line(folder, machine, "qemu", emulator->path, dispatcher != NULL, err) < 0)
+		return -1;
+	return dispatcher ? register_line(folder, machine, "twins", dispatcher, false, err) : 0;
+}
+
+/* ---- in the machine's list, for as long as a step runs ---- */
+
+#define OWN_PREFIX "sampan-"
+
+static void unregister(const char *name)
+{
+	_cleanup_(freep) char *path = path_join(GLOBAL_FOLDER, name);
+	_cleanup_(fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		fd_write_all(fd, "-1", 2, path, NULL);
+}
+
+/* Entries are "sampan-PID-…"; those of processes that are gone were left by a kill. `own`: also ours. */
+static void unregister_all(bool own)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	dir_names(AT_FDCWD, GLOBAL_FOLDER, &names, NULL);
+	for (size_t i = 0; i < names.len; i++) {
+		int pid = str_starts(names.items[i], OWN_PREFIX) ? atoi(names.items[i] + strlen(OWN_PREFIX)) : 0;
+		bool ours = pid == getpid();
+		if (pid > 0 && (ours ? own : kill(pid, 0) < 0 && errno == ESRCH))
+			unregister(names.items[i]);
+	}
+}
+
+static int register_machine(const struct emulator *emulator, const char *dispatcher, struct error *err)
+{
+	const struct machine *machine = machine_find(emulator->platform.architecture);
+	_cleanup_(freep) char *qemu = xprintf(OWN_PREFIX "%d-qemu", (int)getpid()), *twins = xprintf(OWN_PREFIX "%d-twins", (int)getpid());
+
+	unregister_all(true);
+	if (register_line(GLOBAL_FOLDER, machine, qemu, emulator->qemu, true, err) < 0)
+		return -1;
+	return register_line(GLOBAL_FOLDER, machine, twins, dispatcher, false, err);
+}
+
+bool emulator_takes_dispatcher(const struct emulator *emulator)
+{
+	if (emulator->emulation != EMULATION_GLOBAL)
+		return emulator->emulation == EMULATION_PRIVATE;
+	return emulator->qemu && access(GLOBAL_FOLDER "/register", W_OK) == 0;
+}
+
+void emulator_leave(const struct emulator *emulator)
+{
+	if (emulator->emulation == EMULATION_GLOBAL)
+		unregister_all(true);
 }
 
 int emulator_enter(const struct emulator *emulator, const char *folder, const char *dispatcher, struct error *err)
 {
+	if (emulator->emulation == EMULATION_GLOBAL && dispatcher)
+		return register_machine(emulator, dispatcher, err);
 	if (emulator->emulation != EMULATION_PRIVATE)
 		return emulator_check(emulator, err);
 	if (userns_enter_identity(err) < 0)
 		return error_wrap(err, "cannot set up the emulator");
 	if (mount("binfmt_misc", folder, "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return error_errno(err, errno, "cannot mount binfmt_misc on %s", folder);
-	return register_all(emulator, folder, dispatcher, err);
+	return register_private(emulator, folder, dispatcher, err);
 }

@@ -90,6 +90,7 @@ static int run_outer(void *data, struct error *err)
 		result = error_errno(err, errno, "cannot make a process namespace");
 	if (result == 0)
 		result = child_run(run_init, data, err);
+	emulator_leave(step->emulator);
 	_cleanup_(fd_close) int upper = open(upper_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (upper >= 0)
 		mountpoints_remove(&made, upper);

@@ -353,6 +353,8 @@ int credentials_find(const char *registry, const char *repository, const struct 
 		return 0;
 	}
 	*ret = (struct credentials){ 0 };
+	if (options->anonymous && !options->auth_file)
+		return 0;
 	config_files(options, &files);
 	for (size_t i = 0; i < files.len; i++) {
 		int has = config_lookup(files.items[i], registry, repository, ret, err);

@@ -88,12 +88,17 @@ static bool is_fresh(const struct wanted *wanted, const struct note *note)
 	return wanted->here && (!wanted->is_tag || (note->checked && note_now() - note->checked < wanted->mirror->ttl) || note->checked > wanted->since);
 }
 
-static bool serve_stale(struct request *request, const struct wanted *wanted, const struct note *note, const struct error *err)
+/* An upstream that is away as a whole was told of when it went. */
+static void tell_stale(const struct wanted *wanted, const struct error *err)
+{
+	if (wanted->here && !is_definite(err) && !upstream_rests(wanted->mirror->upstream))
+		log_warn("%s:%s is served stale: %s", wanted->repository, wanted->item, err->message);
+}
+
+static bool serve_stale(struct request *request, const struct note *note)
 {
 	request->stale = true;
 	request->stale_age = note->checked ? note_now() - note->checked : -1;
-	if (!upstream_rests(wanted->mirror->upstream))
-		log_warn("%s:%s is served stale: %s", wanted->repository, wanted->item, err->message);
 	return true;
 }
 
@@ -116,10 +121,11 @@ static bool find(struct request *request, struct wanted *wanted)
 		flight_end(wanted->mirror->proxy, &flight);
 		if (result == 0)
 			return true;
+		tell_stale(wanted, &err);
 		break;
 	}
 	if (wanted->here && !is_definite(&err))
-		return serve_stale(request, wanted, &note, &err);
+		return serve_stale(request, &note);
 	proxy_fail(request, &err, "MANIFEST_UNKNOWN");
 	return false;
 }

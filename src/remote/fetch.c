@@ -80,8 +80,8 @@ static int take_bytes(void *data, const struct answer *head, const void *bytes, 
 	if (!fetching->checked && check_head(fetching, head, err) < 0)
 		return -1;
 	if (fetching->size >= 0 && (int64_t)len > fetching->size - have)
-		return error_set(err, ERROR_CORRUPT, "the blob %s is longer than its %lld bytes", digest_print(&fetching->fetch->digest, digest),
-				 (long long)fetching->size);
+		return error_set(err, ERROR_CORRUPT, "the blob %s is longer than the %lld bytes of its %s", digest_print(&fetching->fetch->digest, digest),
+				 (long long)fetching->size, fetching->fetch->size < 0 ? "Content-Length" : "descriptor");
 	if (upload_write(fetching->upload, bytes, len, err) < 0)
 		return -1;
 	return moved(fetching, err);

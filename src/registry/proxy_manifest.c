@@ -11,17 +11,20 @@ struct wanted {
 	struct note_key key;
 	bool is_tag;
 	int64_t since; /* when we began */
-	bool here; /* `digest` is in the store */
+	bool here;   /* `digest` is in the store */
+	bool pushed; /* and didn't come from the upstream */
 	struct digest digest;
 };
 
-/* What was pushed before there was an upstream counts as well. */
-static bool is_here(struct wanted *wanted)
+/* What was pushed before there was an upstream isn't the upstream's: it is served as it is, and never replaced. */
+static void look(struct wanted *wanted)
 {
+	wanted->here = wanted->pushed = false;
 	if (wanted->is_tag && store_tag_get(wanted->store, "", wanted->repository, wanted->item, &wanted->digest, NULL) < 0)
-		return false;
-	return store_cached_pulled(wanted->store, wanted->repository, &wanted->digest, NULL) == 0 ||
-	       store_manifest_get(wanted->store, "", wanted->repository, &wanted->digest, NULL, NULL, NULL) == 0;
+		return;
+	wanted->here = store_cached_pulled(wanted->store, wanted->repository, &wanted->digest, NULL) == 0;
+	if (!wanted->here)
+		wanted->here = wanted->pushed = store_manifest_get(wanted->store, "", wanted->repository, &wanted->digest, NULL, NULL, NULL) == 0;
 }
 
 /* ---- asking the upstream ---- */
@@ -85,7 +88,7 @@ static int ask(struct wanted *wanted, struct error *err)
 /* Also what another request asked for while this one waited. */
 static bool is_fresh(const struct wanted *wanted, const struct note *note)
 {
-	return wanted->here && (!wanted->is_tag || (note->checked && note_now() - note->checked < wanted->mirror->ttl) || note->checked > wanted->since);
+	return wanted->here && (!wanted->is_tag || wanted->pushed || (note->checked && note_now() - note->checked < wanted->mirror->ttl) || note->checked > wanted->since);
 }
 
 /* An upstream that is away as a whole was told of when it went. */
@@ -110,7 +113,7 @@ static bool find(struct request *request, struct wanted *wanted)
 
 	for (;;) {
 		note = note_find(wanted->mirror->proxy, &wanted->key);
-		wanted->here = is_here(wanted);
+		look(wanted);
 		if (is_fresh(wanted, &note))
 			return true;
 		if (note_forbids(&note, &err))

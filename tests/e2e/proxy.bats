@@ -109,6 +109,21 @@ wait_until() { # COMMAND…
   [ "$status" -ne 0 ]
 }
 
+@test "what was pushed before there was an upstream stays as it is" {
+  cache
+  mv "$ROOT/registry.json" "$T/later.json"
+  end "$REGISTRY_PID"
+  serve
+  "$SAMPAN" --root "$T/maker" copy "store:$PEER/library/box:1" "docker://$REGISTRY/up/missing/box:1"
+  "$SAMPAN" --root "$T/maker" copy "store:$PEER/library/box:1" "docker://$REGISTRY/up/good/image:1"
+  end "$REGISTRY_PID"
+  mv "$T/later.json" "$ROOT/registry.json"
+  serve
+  for name in missing/box good/image missing/box; do is "$(ask "$U/up/$name/manifests/1")" 200; done
+  is "$(ask "$U/up/good/image/manifests/2")" 200 # the upstream's
+  is "$(wc -l <"$T/log")" 2
+}
+
 @test "settings: what is wrong is said" {
   ROOT=$(mktemp -d "$T/cache.XXXXXX")
   while IFS='|' read -r settings said; do

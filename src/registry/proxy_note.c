@@ -97,7 +97,7 @@ bool note_forbids(const struct note *note, struct error *err)
 
 	if (!note->failed || note_now() - note->failed > (definite ? FORBID_SECONDS : FORBID_AWAY_SECONDS))
 		return false;
-	error_set(err, note->code, "the upstream said so a moment ago: %s", error_code_name(note->code));
+	error_set(err, note->code, "it was tried a moment ago, and failed: %s", error_code_name(note->code));
 	return true;
 }
 

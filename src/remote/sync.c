@@ -42,15 +42,13 @@ static void syncing_clear(struct syncing *syncing)
 
 /* ---- asking ---- */
 
-/* The next page's address, or NULL: <…>; rel="next". Owned by the caller. */
+/* The next page's address, or NULL. Owned by the caller. */
 static char *next_page(const struct answer *answer)
 {
-	const char *link = answer_header(answer, "Link"), *end = link && *link == '<' ? strchr(link, '>') : NULL;
+	const char *link = answer_header(answer, "Link");
+	_cleanup_(freep) char *target = link ? link_next_parse(link) : NULL;
 
-	if (!end || !strstr(end, "next"))
-		return NULL;
-	_cleanup_(freep) char *target = xstrndup(link + 1, (size_t)(end - link - 1));
-	return url_resolve(answer->url, target);
+	return target ? url_resolve(answer->url, target) : NULL;
 }
 
 static int add_tags(const struct answer *answer, struct strlist *ret, struct error *err)

@@ -518,7 +518,9 @@ static int put_document(struct question *question, struct endpoint *endpoint, st
 	buf_free(&question->text);
 	question->text = answer.body;
 	answer.body = (struct buf){ 0 };
-	question->more = answer_header(&answer, "Link") && strstr(answer_header(&answer, "Link"), "next");
+	const char *link = answer_header(&answer, "Link");
+	_cleanup_(freep) char *next = link ? link_next_parse(link) : NULL;
+	question->more = next;
 	return 0;
 }
 

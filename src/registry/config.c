@@ -95,20 +95,7 @@ static const struct {
 
 int config_check_keys(const json_t *object, const char *const *known, struct error *err)
 {
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)object, key, value) {
-		const char *const *at = known;
-		while (*at && !str_equal(*at, key))
-			at++;
-		if (*at)
-			continue;
-		const char *near = str_nearest(key, known);
-		error_set(err, ERROR_INVALID, "there is no setting '%s'", key);
-		return near ? error_hint(err, "did you mean '%s'?", near) : -1;
-	}
-	return 0;
+	return json_check_keys(object, known, "setting", err);
 }
 
 int config_get_period(const json_t *object, const char *key, int64_t *ret, struct error *err)

@@ -57,6 +57,7 @@ struct request {
 	struct target target;
 	struct error target_error;	   /* why the target could not be parsed */
 	struct mirror *mirror;		   /* the upstream whose cache the repository is in, or NULL; borrowed */
+	bool mirror_guessed;		   /* nobody named it: it is the default, which may fail without harm */
 	char *mirror_name;		   /* how the upstream names it; owned */
 	bool stale;			   /* what is answered could not be checked with the upstream */
 	int64_t stale_age;		   /* seconds since it was; -1: unknown */

@@ -137,7 +137,7 @@ static int read_upstream(const json_t *object, struct mirror *mirror, struct err
 static int read_mirror(const json_t *object, struct mirror *mirror, struct error *err)
 {
 	static const char *const known[] = { "prefix", "ns",	    "url",  "mirrors", "plain-http", "username", "password-file", "password-env",
-					     "auth-file", "ca", "tls-verify", "proxy",   "ttl",	     "timeout",	 "library",	  NULL };
+					     "auth-file", "ca", "tls-verify", "proxy",   "ttl",	     "timeout",	 "library",	  "default",  NULL };
 	const char *prefix;
 
 	if (!json_is_object(object))
@@ -153,6 +153,8 @@ static int read_mirror(const json_t *object, struct mirror *mirror, struct error
 		return -1;
 	if (!json_object_get(object, "ns"))
 		strlist_add(&mirror->names, prefix);
+	if (json_get_bool(object, "default", &mirror->fallback, err) < 0)
+		return -1;
 	mirror->library = str_equal(prefix, "docker.io") || upstream_is_hub(mirror->upstream);
 	return json_object_get(object, "library") ? json_get_bool(object, "library", &mirror->library, err) : 0;
 }
@@ -168,6 +170,8 @@ static const char *below(const char *repository, const char *prefix)
 static int check_distinct(const struct proxy *proxy, const struct mirror *mirror, struct error *err)
 {
 	for (const struct mirror *other = proxy->mirrors; other < mirror; other++) {
+		if (other->fallback && mirror->fallback)
+			return error_set(err, ERROR_INVALID, "'%s' is the default already", other->prefix);
 		if (str_equal(other->prefix, mirror->prefix) || below(other->prefix, mirror->prefix) || below(mirror->prefix, other->prefix))
 			return error_set(err, ERROR_INVALID, "the prefix is within that of another, '%s'", other->prefix);
 		for (size_t i = 0; i < mirror->names.len; i++)
@@ -306,9 +310,28 @@ static struct mirror *mirror_named(struct proxy *proxy, const char *ns)
 
 static struct mirror *mirror_above(struct proxy *proxy, const char *repository, const char **ret_name)
 {
-	for (size_t i = 0; i < proxy->mirrors_len; i++)
-		if ((*ret_name = below(repository, proxy->mirrors[i].prefix)))
-			return &proxy->mirrors[i];
+	for (size_t i = 0; i < proxy->mirrors_len; i++) {
+		const char *name = below(repository, proxy->mirrors[i].prefix);
+		if (!name)
+			continue;
+		*ret_name = name;
+		return &proxy->mirrors[i];
+	}
+	return NULL;
+}
+
+/* dockerd asks a mirror without saying of what. What was pushed here under the same name comes first; HEAD of a blob is the first question of a push. */
+static struct mirror *mirror_default(struct request *request)
+{
+	struct proxy *proxy = request->server->proxy;
+	bool reads = str_equal(request->method, "GET") || (request->head && request->target.route == ROUTE_MANIFEST);
+
+	for (size_t i = 0; reads && i < proxy->mirrors_len; i++) {
+		if (!proxy->mirrors[i].fallback)
+			continue;
+		request->mirror_guessed = !store_repository_exists(proxy->store, "", request->target.repository);
+		return request->mirror_guessed ? &proxy->mirrors[i] : NULL;
+	}
 	return NULL;
 }
 
@@ -321,6 +344,8 @@ static bool find(struct request *request, struct mirror **ret, const char **ret_
 	*ret_name = request->target.repository;
 	if (!ns || (host && str_equal(ns, host))) {
 		*ret = mirror_above(proxy, request->target.repository, ret_name);
+		if (!*ret)
+			*ret = mirror_default(request);
 		return true;
 	}
 	*ret = mirror_named(proxy, ns);
@@ -370,7 +395,9 @@ void proxy_fail(struct request *request, struct error *err, const char *unknown)
 {
 	int rest = upstream_rests(request->mirror->upstream);
 
-	if (err->code == ERROR_NETWORK || err->code == ERROR_INTERRUPTED) {
+	if (request->mirror_guessed) {
+		request_fail(request, MHD_HTTP_NOT_FOUND, unknown, "it isn't here, and the default upstream has not given it: %s", err->message);
+	} else if (err->code == ERROR_NETWORK || err->code == ERROR_INTERRUPTED) {
 		request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "UNAVAILABLE", "the upstream can't be asked: %s", err->message);
 		request_set(request, "Retry-After", "%d", rest ? rest : RETRY_AFTER);
 	} else if (err->code == ERROR_BUSY) {

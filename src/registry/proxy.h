@@ -52,6 +52,7 @@ struct mirror {
 	char *prefix;		/* "docker.io" */
 	struct strlist names;	/* values of ?ns= that mean it */
 	bool library;		/* names without a slash are below library/ */
+	bool fallback;		/* it is asked for what is in no repository here */
 	int64_t ttl;		/* seconds for which a tag is believed */
 	struct upstream *upstream;
 };

@@ -87,30 +87,13 @@ static int read_platforms(const json_t *object, struct sync_rule *rule, struct e
 	return 0;
 }
 
-static int check_keys(const json_t *object, struct error *err)
-{
-	static const char *const known[] = { "from", "to", "tags", "match", "newest", "platforms", "referrers", NULL };
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)object, key, value) {
-		const char *const *at = known;
-		while (*at && !str_equal(*at, key))
-			at++;
-		if (*at)
-			continue;
-		const char *near = str_nearest(key, known);
-		error_set(err, ERROR_INVALID, "a rule has no '%s'", key);
-		return near ? error_hint(err, "did you mean '%s'?", near) : -1;
-	}
-	return 0;
-}
-
 static int rule_read(const json_t *object, struct sync_rule *rule, struct error *err)
 {
+	static const char *const known[] = { "from", "to", "tags", "match", "newest", "platforms", "referrers", NULL };
+
 	if (!json_is_object(object))
 		return error_set(err, ERROR_INVALID, "a rule is an object with 'from' and 'to'");
-	if (check_keys(object, err) < 0 || read_place(object, "from", NULL, &rule->from, err) < 0 ||
+	if (json_check_keys(object, known, "key", err) < 0 || read_place(object, "from", NULL, &rule->from, err) < 0 ||
 	    read_place(object, "to", &rule->to_store, &rule->to, err) < 0 || json_get_strlist(object, "tags", &rule->tags, err) < 0 ||
 	    read_match(object, rule, err) < 0 || json_get_int(object, "newest", &rule->newest, err) < 0 || read_platforms(object, rule, err) < 0 ||
 	    json_get_bool(object, "referrers", &rule->referrers, err) < 0)

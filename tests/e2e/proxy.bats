@@ -109,6 +109,22 @@ wait_until() { # COMMAND…
   [ "$status" -ne 0 ]
 }
 
+@test "the default upstream is asked for what is in no repository here, as dockerd asks a mirror" {
+  cache '"default": true'
+  is "$(ask "$U/good/image/manifests/1")" 200
+  is "$(ask "$U/up/good/image/manifests/1")" 200
+  is "$(asked 'GET /v2/good/image/manifests')" 1
+  "$SAMPAN" --root "$T/maker" copy "store:$PEER/library/box:1" "docker://$REGISTRY/own/box:1"
+  is "$(ask "$U/own/box/manifests/1")" 200
+  is "$(ask "$U/own/box/manifests/2")" 404
+  is "$(asked 'GET /v2/own')" 0
+  end "$REGISTRY_PID"
+  sed -i "s/$FAULTY/127.0.0.1:$(free_port)/" "$ROOT/registry.json"
+  serve
+  is "$(ask "$U/good/other/manifests/1")" 404 # dockerd goes on to the next; and a push of a new repository works
+  "$SAMPAN" --root "$T/maker" copy "store:$PEER/library/box:1" "docker://$REGISTRY/own/new:1"
+}
+
 @test "what was pushed before there was an upstream stays as it is" {
   cache
   mv "$ROOT/registry.json" "$T/later.json"

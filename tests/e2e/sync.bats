@@ -161,7 +161,7 @@ END
   echo '[{"from": "h.io/a", "to": "h.io/b", "tag": ["1"]}]' >"$T/rules.json"
   run "$SAMPAN" sync "$T/rules.json"
   is "$status" 1
-  [[ "$output" == *"rule 1: a rule has no 'tag'"*"did you mean 'tags'?"* ]]
+  [[ "$output" == *"rule 1: there is no key 'tag'"*"did you mean 'tags'?"* ]]
   run "$SAMPAN" sync "$T/rules.json" --newest 2
   is "$status" 2
   run "$SAMPAN" sync "$T/none.json"

@@ -57,7 +57,7 @@ static const struct {
 	{ "[{\"from\": \"h.io/a\", \"to\": \"h.io/b\", \"match\": \"(\"}]", "'match'" },
 	{ "[{\"from\": \"h.io/a\", \"to\": \"h.io/b\", \"newest\": -1}]", "'newest'" },
 	{ "[{\"from\": \"h.io/a\", \"to\": \"h.io/b\", \"platforms\": [\"a/b/c/d\"]}]", "'platforms'" },
-	{ "[{\"from\": \"h.io/a\", \"to\": \"h.io/b\", \"tag\": [\"1\"]}]", "no 'tag'" },
+	{ "[{\"from\": \"h.io/a\", \"to\": \"h.io/b\", \"tag\": [\"1\"]}]", "no key 'tag'" },
 };
 
 int main(void)

@@ -197,15 +197,16 @@ static int load_all_children(const struct cargo_source *source, const struct man
 static int load_several(const struct cargo_source *source, const struct manifest *index, const struct cargo_wish *wish, int depth, struct cargo *cargo,
 			struct error *err)
 {
-	size_t found = 0;
+	bool found = false;
 
 	for (size_t i = 0; i < wish->several_len; i++) {
 		const struct descriptor *child = manifest_choose(index, &wish->several[i]);
 		if (child && load_child(source, child, wish, depth, cargo, err) < 0)
 			return -1;
-		found += child != NULL;
+		found |= child != NULL;
 	}
-	cargo->partial |= found < index->children_len;
+	for (size_t i = 0; i < index->children_len; i++)
+		cargo->partial |= !cargo_has(cargo, &index->children[i].digest);
 	return found ? 0 : no_platform(index, &wish->several[0], err);
 }
 

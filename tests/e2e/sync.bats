@@ -97,6 +97,9 @@ END
   run "$SAMPAN" sync "$PEER/team/multi:1" "$REGISTRY/multi"
   is "$status" 0
   is "$(digest_of "$REGISTRY" multi 1)" "$(digest_of "$PEER" team/multi 1)"
+  run "$SAMPAN" sync "$PEER/team/multi:1" "$REGISTRY/twice" --platform linux/riscv64 --platform linux/riscv64
+  is "$status" 0
+  is "$(digest_of "$REGISTRY" twice 1)" "$(digest_of "$PEER" team/multi riscv64)"
   run "$SAMPAN" sync "$PEER/team/multi:1" "$REGISTRY/other" --platform linux/s390x
   is "$status" 1
   [[ "$output" == *"no manifest for linux/s390x"* ]]

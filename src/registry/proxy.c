@@ -320,7 +320,8 @@ static struct mirror *mirror_above(struct proxy *proxy, const char *repository, 
 	return NULL;
 }
 
-/* dockerd asks a mirror without saying of what. What was pushed here under the same name comes first; HEAD of a blob is the first question of a push. */
+/* dockerd asks a mirror without saying of what. What was pushed here under the same name comes first; HEAD of a blob is the first question of
+ * a push. */
 static struct mirror *mirror_default(struct request *request)
 {
 	struct proxy *proxy = request->server->proxy;

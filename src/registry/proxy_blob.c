@@ -3,11 +3,12 @@
  * A blob that isn't here is downloaded by a thread of its own, which belongs to no client: all who ask for the blob meanwhile follow the same
  * download, and read from its file what has come. So one download serves any number of clients, and a slow one doesn't hold up the others.
  *
- * A range of a blob that isn't here starts the download of the whole as well, and is served from it when its bytes have come. Passing it through would
- * fetch the same bytes a second time a moment later (who asks for a range is a client that goes on with a pull), and could be verified by nobody.
+ * A range of a blob that isn't here starts the download of the whole as well, and is served from it when its bytes have come. Passing it
+ * through would fetch the same bytes a second time a moment later (who asks for a range is a client that goes on with a pull), and could be
+ * verified by nobody.
  *
- * When the last reader has gone before half of the blob is here, and more than FINISH_BYTES are missing, the download ends; otherwise it is finished: the
- * next who asks finds it. Whatever came is kept in either case and continued, also after a kill of the server. */
+ * When the last reader has gone before half of the blob is here, and more than FINISH_BYTES are missing, the download ends; otherwise it is
+ * finished: the next who asks finds it. Whatever came is kept in either case and continued, also after a kill of the server. */
 #include <stdio.h>
 
 #include "base/fd.h"

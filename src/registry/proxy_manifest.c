@@ -33,11 +33,11 @@ static int fetch(struct wanted *wanted, const char *name, struct error *err)
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
 	_cleanup_(freep) char *media_type = NULL;
+	const char *tag = wanted->is_tag ? wanted->item : NULL;
 	struct digest digest;
 
 	if (upstream_manifest(wanted->mirror->upstream, wanted->name, name, &text, &media_type, &digest, err) < 0 ||
-	    store_cached_put(wanted->store, wanted->repository, text.data ? text.data : "", text.len, media_type, wanted->is_tag ? wanted->item : NULL,
-			     &digest, err) < 0)
+	    store_cached_put(wanted->store, wanted->repository, text.data ? text.data : "", text.len, media_type, tag, &digest, err) < 0)
 		return -1;
 	wanted->digest = digest;
 	return 0;
@@ -88,7 +88,9 @@ static int ask(struct wanted *wanted, struct error *err)
 /* Also what another request asked for while this one waited. */
 static bool is_fresh(const struct wanted *wanted, const struct note *note)
 {
-	return wanted->here && (!wanted->is_tag || wanted->pushed || (note->checked && note_now() - note->checked < wanted->mirror->ttl) || note->checked > wanted->since);
+	if (!wanted->here || !wanted->is_tag || wanted->pushed)
+		return wanted->here;
+	return note->checked && (note_now() - note->checked < wanted->mirror->ttl || note->checked > wanted->since);
 }
 
 /* An upstream that is away as a whole was told of when it went. */

@@ -1,7 +1,7 @@
 /* What was learnt about names, and who is asking about one: see proxy.h.
  *
- * The table has a fixed size, so that a client that asks for a million names costs no memory: a name belongs to one of SETS small sets, by a hash that
- * nobody can choose collisions for, and takes the place of the set's oldest. What is forgotten is only asked again. */
+ * The table has a fixed size, so that a client that asks for a million names costs no memory: a name belongs to one of SETS small sets by
+ * its hash, and takes the place of the set's oldest. What is forgotten is only asked again. */
 #include <time.h>
 
 #include "registry/proxy.h"

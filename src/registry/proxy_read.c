@@ -1,8 +1,9 @@
 /* Serving a blob while it comes: see proxy.h.
  *
- * What a reader gives out isn't verified yet, so it keeps back the blob's last byte until the download has been verified, synced and committed: a client has all
- * bytes of a blob only if they are the right ones. When the download fails, or begins again with other bytes, the connection is broken in the middle of
- * the answer, which every client sees. A range that ends before the last byte is no whole blob, and isn't kept back. */
+ * What a reader gives out isn't verified yet, so it keeps back the blob's last byte until the download has been verified, synced and
+ * committed: a client has all bytes of a blob only if they are the right ones. When the download fails, or begins again with other bytes, the
+ * connection is broken in the middle of the answer, which every client sees. A range that ends before the last byte is no whole blob, and
+ * isn't kept back. */
 #include <errno.h>
 #include <unistd.h>
 

@@ -2,7 +2,8 @@
  *
  * A rule becomes a list of images (tags that the source has and the rule wants), and each image is one job: ask both sides for the digest (HEAD), and
  * copy if they differ. A copy passes through the store, so that an interrupted one goes on; a blob that the destination has is never
- * fetched. When only some platforms of an index are copied, the destination gets another index: which one was made of which is remembered as a record. */
+ * fetched. When only some platforms of an index are copied, the destination gets another index: which one was made of which is remembered
+ * as a record. */
 #include "remote/sync.h"
 
 #include <pthread.h>
@@ -118,8 +119,9 @@ static int target_digest(struct syncing *syncing, const struct reference *to, st
 {
 	char text[DIGEST_TEXT_SIZE];
 
+	const char *name = to->tag ? to->tag : digest_print(&to->digest, text);
 	if (syncing->target)
-		return ask_digest(syncing->target, to->repository, syncing->push_scope, to->tag ? to->tag : digest_print(&to->digest, text), ret, err);
+		return ask_digest(syncing->target, to->repository, syncing->push_scope, name, ret, err);
 	*ret = to->digest;
 	return to->tag ? store_tag_get(syncing->store, to->registry, to->repository, to->tag, ret, NULL) == 0 :
 			 store_manifest_get(syncing->store, to->registry, to->repository, &to->digest, NULL, NULL, NULL) == 0;
@@ -292,8 +294,8 @@ static int sync_referrers(struct syncing *syncing, const struct digest *subject,
 
 /* ---- one image, one rule, all ---- */
 
-static int sync_tag(struct syncing *syncing, const struct reference *from, const struct reference *to, enum sync_result *ret, struct digest *ret_digest,
-		    struct error *err)
+static int sync_tag(struct syncing *syncing, const struct reference *from, const struct reference *to, enum sync_result *ret,
+		    struct digest *ret_digest, struct error *err)
 {
 	struct digest subject;
 	int there = ask_digest(syncing->source, from->repository, syncing->pull_scope, from->tag, &subject, err);

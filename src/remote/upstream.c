@@ -264,7 +264,8 @@ static void place_failed(struct upstream *upstream, struct place *place, const s
 	}
 	pthread_mutex_unlock(&upstream->lock);
 	if (tell)
-		log_warn("upstream %s: %s; it is asked again in %d s, until then only what is cached is served", upstream->name, err->message, seconds);
+		log_warn("upstream %s: %s; it is asked again in %d s, until then only what is cached is served", upstream->name, err->message,
+			 seconds);
 }
 
 /* ---- asking ---- */

@@ -2,7 +2,8 @@
  *
  * A manifest that came from an upstream has a row in `cached`, which holds it as a tag would (see gc.c); what it names is held by the
  * graph, as always, as far as it came. The row says when the manifest was pulled last. To evict is to delete rows, with the tags that
- * point there; the bytes go in the next gc, unless something else needs them. None of it is in the journal of tags: after a rebuild it is fetched again. */
+ * point there; the bytes go in the next gc, unless something else needs them. None of it is in the journal of tags: after a rebuild it is
+ * fetched again. */
 #include "store/internal.h"
 
 int cached_write(struct db *db, int64_t repository, int64_t manifest, struct error *err)

@@ -126,14 +126,20 @@ static int evict(struct db *db, int64_t until, struct error *err)
 	return query_run(db, "DELETE FROM cached WHERE pulled <= ?", VALUES(INT(until)), err);
 }
 
+/* Counting takes a while, and is done without the write lock: who is pulled meanwhile has a newer time, and stays. */
+static int over_find(struct store *store, int64_t bytes, int64_t *ret, struct error *err)
+{
+	_cleanup_(db_release) struct db *db = db_acquire(&store->reader);
+
+	return query_number(db, over_sql, VALUES(INT(bytes)), ret, err);
+}
+
 int store_cached_evict(struct store *store, int64_t age, int64_t bytes, int64_t *ret_manifests, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
 	int64_t until = age < 0 ? 0 : now_ms() - age * 1000, over = 0;
 
-	if (write_begin(store, &write, err) < 0)
-		return -1;
-	if (bytes >= 0 && query_number(write.db, over_sql, VALUES(INT(bytes)), &over, err) < 0)
+	if ((bytes >= 0 && over_find(store, bytes, &over, err) < 0) || write_begin(store, &write, err) < 0)
 		return -1;
 	int gone = evict(write.db, over > until ? over : until, err);
 	if (gone < 0 || write_commit(&write, err) < 0)

@@ -181,6 +181,18 @@ static int check_distinct(const struct proxy *proxy, const struct mirror *mirror
 	return 0;
 }
 
+/* What is read while it runs; passwords are read now. */
+static void allow_files(struct registry_options *options, const json_t *object)
+{
+	static const char *const keys[] = { "ca", "auth-file" };
+
+	for (size_t i = 0; i < array_len(keys); i++) {
+		const char *file = json_string_value(json_object_get(object, keys[i]));
+		if (file)
+			strlist_add(&options->readable, file);
+	}
+}
+
 int proxy_read_upstreams(struct registry_options *options, const json_t *section, struct error *err)
 {
 	struct proxy *proxy = proxy_of(options);
@@ -195,6 +207,8 @@ int proxy_read_upstreams(struct registry_options *options, const json_t *section
 		mirror->proxy = proxy;
 		if (read_mirror(object, mirror, err) < 0 || check_distinct(proxy, mirror, err) < 0)
 			return error_wrap(err, "upstream %zu%s%s", i + 1, mirror->prefix ? ", " : "", mirror->prefix ? mirror->prefix : "");
+		allow_files(options, object);
+		options->outgoing = true;
 	}
 	return 0;
 }

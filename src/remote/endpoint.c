@@ -439,7 +439,7 @@ int endpoint_open(const char *registry, const char *repository, const struct rem
 	_cleanup_(freep) char *ca = options->ca_file ? xstrdup(options->ca_file) : registry_ca(registry);
 	bool loopback = host_is_loopback(registry);
 
-	if (check_registry_name(registry, err) < 0 || settings_load(&settings, err) < 0 ||
+	if (check_registry_name(registry, err) < 0 || (!options->anonymous && settings_load(&settings, err) < 0) ||
 	    credentials_find(registry, repository, options, &credentials, err) < 0)
 		return -1;
 	bool plain = options->plain_http || settings_is_insecure(&settings, registry);

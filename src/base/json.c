@@ -84,6 +84,24 @@ int json_get_strlist(const json_t *object, const char *key, struct strlist *ret,
 	return found;
 }
 
+int json_check_keys(const json_t *object, const char *const *known, const char *what, struct error *err)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) {
+		const char *const *at = known;
+		while (*at && !str_equal(*at, key))
+			at++;
+		if (*at)
+			continue;
+		const char *near = str_nearest(key, known);
+		error_set(err, ERROR_INVALID, "there is no %s '%s'", what, key);
+		return near ? error_hint(err, "did you mean '%s'?", near) : -1;
+	}
+	return 0;
+}
+
 char *json_text(const json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);

@@ -28,6 +28,10 @@ int json_get_array(const json_t *object, const char *key, json_t **ret, struct e
 /* An array of strings, copied. */
 int json_get_strlist(const json_t *object, const char *key, struct strlist *ret, struct error *err);
 
+/* ERROR_INVALID ("there is no WHAT 'key'", and the nearest) on a key of `object` that is not in `known` (NULL-terminated): for settings, so that
+ * a misspelt one never goes unnoticed. */
+int json_check_keys(const json_t *object, const char *const *known, const char *what, struct error *err);
+
 /* Compact, keys in the order in which they were set. Owned by the caller. */
 char *json_text(const json_t *value);
 /* A new array of the list's strings. */

@@ -3,35 +3,16 @@
 #include "cmd/remote.h"
 #include "store/store.h"
 
-static const char *platform, *from_credentials, *to_credentials;
+static const char *platform;
 static bool all_platforms;
-static bool from_plain, to_plain, from_verify = true, to_verify = true;
 
 static const struct option_spec options[] = {
 	{ 0, "platform", OPTION_STRING, &platform, "OS/ARCH", "of an image for many, this one (default: this machine's)" },
 	{ 'a', "all-platforms", OPTION_FLAG, &all_platforms, NULL, "all platforms of the image" },
-	{ 0, "src-creds", OPTION_STRING, &from_credentials, "USER:PASSWORD", "credentials where it comes from" },
-	{ 0, "dest-creds", OPTION_STRING, &to_credentials, "USER:PASSWORD", "credentials where it goes" },
-	{ 0, "src-plain-http", OPTION_FLAG, &from_plain, NULL, "speak HTTP where it comes from" },
-	{ 0, "dest-plain-http", OPTION_FLAG, &to_plain, NULL, "speak HTTP where it goes" },
-	{ 0, "src-tls-verify", OPTION_FLAG, &from_verify, NULL, "check the certificate where it comes from (=false: do not)" },
-	{ 0, "dest-tls-verify", OPTION_FLAG, &to_verify, NULL, "check the certificate where it goes (=false: do not)" },
+	REMOTE_OPTIONS_SIDES,
 	REMOTE_OPTIONS,
 	{ 0 },
 };
-
-/* The flags of one side win over those for both. */
-static int side(const char *credentials, bool plain, bool verify, struct progress *progress, struct remote_options *ret, struct error *err)
-{
-	const char *both = remote_flags.credentials;
-
-	remote_flags.credentials = credentials ? credentials : both;
-	int result = remote_flags_read(progress, ret, err);
-	remote_flags.credentials = both;
-	ret->plain_http |= plain;
-	ret->skip_verify |= !verify;
-	return result;
-}
 
 static void print(const struct context *context, const struct digest *digest)
 {
@@ -53,8 +34,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	struct digest digest;
 
 	(void)argc;
-	if (side(from_credentials, from_plain, from_verify, progress, &from, err) < 0 ||
-	    side(to_credentials, to_plain, to_verify, progress, &to, err) < 0 || (platform && platform_parse(platform, &wish, err) < 0))
+	if (remote_sides_read(progress, &from, &to, err) < 0 || (platform && platform_parse(platform, &wish, err) < 0))
 		return -1;
 	if (store_open(context->root, &store, err) < 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 struct remote_flags remote_flags = { .tls_verify = true };
+struct side_flags from_flags = { .tls_verify = true }, to_flags = { .tls_verify = true };
 static struct strlist user_names; /* cut off --creds; they live as long as the program */
 
 int remote_flags_read(struct progress *progress, struct remote_options *ret, struct error *err)
@@ -30,6 +31,23 @@ int remote_flags_read(struct progress *progress, struct remote_options *ret, str
 	}
 	*ret = options;
 	return 0;
+}
+
+static int side_read(const struct side_flags *flags, struct progress *progress, struct remote_options *ret, struct error *err)
+{
+	const char *both = remote_flags.credentials;
+
+	remote_flags.credentials = flags->credentials ? flags->credentials : both;
+	int result = remote_flags_read(progress, ret, err);
+	remote_flags.credentials = both;
+	ret->plain_http |= flags->plain_http;
+	ret->skip_verify |= !flags->tls_verify;
+	return result;
+}
+
+int remote_sides_read(struct progress *progress, struct remote_options *ret_from, struct remote_options *ret_to, struct error *err)
+{
+	return side_read(&from_flags, progress, ret_from, err) < 0 ? -1 : side_read(&to_flags, progress, ret_to, err);
 }
 
 static void print_json(const struct reference *reference, const struct pull_result *result)

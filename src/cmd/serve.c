@@ -69,7 +69,8 @@ const struct command command_serve = {
 		   "The settings file is a JSON object: \"listen\": [ADDRESS…], \"connections\": N, \"timeouts\": {\"headers\": SECONDS,\n"
 		   "\"silence\": SECONDS, \"transfer\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
 		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"
-		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}.",
+		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}, and for the cache of other registries \"upstreams\"\n"
+		   "and \"cache\": see doc/cache.md.",
 	.options = options,
 	.max_args = 0,
 	.run = run,

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "registry/internal.h"
+#include "registry/proxy.h"
 #include "registry/range.h"
 
 static bool blob_named(struct request *request, struct digest *ret)
@@ -31,28 +32,48 @@ static void blob_describe(struct request *request, const char *digest)
 	request_set(request, "Cache-Control", "max-age=31536000");
 }
 
-static void blob_send(struct request *request, const char *digest, int *fd, int64_t size)
+bool blob_part_choose(struct request *request, const char *digest, int64_t size, struct blob_part *ret)
 {
 	char tag[DIGEST_TEXT_SIZE + 2];
-	int64_t start = 0, len = size;
 
+	*ret = (struct blob_part){ .size = size, .len = size };
 	snprintf(tag, sizeof tag, "\"%s\"", digest);
 	const char *none_match = request_header(request, "If-None-Match");
 	if (none_match && (str_equal(none_match, "*") || strstr(none_match, tag))) {
 		request_answer(request, MHD_HTTP_NOT_MODIFIED, NULL, NULL, 0);
 		blob_describe(request, digest);
-		return;
+		return false;
 	}
-	enum range_result range = request->head ? RANGE_WHOLE : range_parse(range_wanted(request, tag), size, &start, &len);
-	if (range == RANGE_UNSATISFIABLE) {
-		request_fail(request, MHD_HTTP_RANGE_NOT_SATISFIABLE, "SIZE_INVALID", "the blob has %lld bytes", (long long)size);
-		request_set(request, "Content-Range", "bytes */%lld", (long long)size);
-		return;
-	}
-	request_answer_file(request, range == RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, "application/octet-stream", fd_steal(fd), start, len);
+	enum range_result range = request->head || size < 0 ? RANGE_WHOLE : range_parse(range_wanted(request, tag), size, &ret->start, &ret->len);
+	ret->is_part = range == RANGE_PART;
+	if (range != RANGE_UNSATISFIABLE)
+		return true;
+	request_fail(request, MHD_HTTP_RANGE_NOT_SATISFIABLE, "SIZE_INVALID", "the blob has %lld bytes", (long long)size);
+	request_set(request, "Content-Range", "bytes */%lld", (long long)size);
+	return false;
+}
+
+unsigned blob_part_status(const struct blob_part *part)
+{
+	return part->is_part ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK;
+}
+
+void blob_part_describe(struct request *request, const char *digest, const struct blob_part *part)
+{
 	blob_describe(request, digest);
-	if (range == RANGE_PART)
-		request_set(request, "Content-Range", "bytes %lld-%lld/%lld", (long long)start, (long long)(start + len - 1), (long long)size);
+	if (part->is_part)
+		request_set(request, "Content-Range", "bytes %lld-%lld/%lld", (long long)part->start, (long long)(part->start + part->len - 1),
+			    (long long)part->size);
+}
+
+static void blob_send(struct request *request, const char *digest, int *fd, int64_t size)
+{
+	struct blob_part part;
+
+	if (!blob_part_choose(request, digest, size, &part))
+		return;
+	request_answer_file(request, blob_part_status(&part), "application/octet-stream", fd_steal(fd), part.start, part.len);
+	blob_part_describe(request, digest, &part);
 }
 
 void blob_get(struct request *request)
@@ -62,6 +83,8 @@ void blob_get(struct request *request)
 	struct digest digest;
 	int64_t size;
 
+	if (request->mirror && proxy_blob(request))
+		return;
 	if (!blob_named(request, &digest))
 		return;
 	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, &digest, &size, &err);

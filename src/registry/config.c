@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "registry/proxy.h"
 
 enum { CONFIG_FILE_MAX = 1 << 20, CONNECTIONS_LIMIT = 65536, TIMEOUT_LIMIT = 3600 };
 
@@ -70,6 +71,7 @@ void registry_options_clear(struct registry_options *options)
 	free(options->user);
 	strlist_free(&options->readable);
 	strlist_free(&options->writable);
+	proxy_free(&options->proxy);
 	*options = (struct registry_options){ 0 };
 }
 
@@ -85,26 +87,37 @@ static const struct {
 	{ "tls", tls_config },
 	{ "external-url", origin_config_url },
 	{ "trusted-proxies", origin_config_proxies },
+	{ "upstreams", proxy_read_upstreams },
+	{ "cache", proxy_read_cache },
 };
 
 /* ---- reading ---- */
 
 int config_check_keys(const json_t *object, const char *const *known, struct error *err)
 {
-	const char *key;
-	json_t *value;
+	return json_check_keys(object, known, "setting", err);
+}
 
-	json_object_foreach((json_t *)object, key, value) {
-		const char *const *at = known;
-		while (*at && !str_equal(*at, key))
-			at++;
-		if (*at)
+int config_get_period(const json_t *object, const char *key, int64_t *ret, struct error *err)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 7 * 86400 } };
+	const char *text;
+	int64_t number;
+	int found = json_get_string(object, key, &text, err);
+
+	if (found <= 0)
+		return found;
+	for (size_t i = 0; *text && i < array_len(units); i++) {
+		_cleanup_(freep) char *digits = xstrndup(text, strlen(text) - 1);
+		if (text[strlen(text) - 1] != units[i].letter || str_to_int(digits, 0, INT32_MAX, &number, NULL) < 0)
 			continue;
-		const char *near = str_nearest(key, known);
-		error_set(err, ERROR_INVALID, "there is no setting '%s'", key);
-		return near ? error_hint(err, "did you mean '%s'?", near) : -1;
+		*ret = number * units[i].seconds;
+		return 1;
 	}
-	return 0;
+	return error_set(err, ERROR_INVALID, "'%s' must be a time like 30s, 5m, 12h, 7d or 4w", key);
 }
 
 static int apply(const json_t *settings, struct registry_options *options, struct error *err)

@@ -22,6 +22,7 @@ struct server {
 	struct tls *tls;	     /* NULL: no certificate */
 	const struct origin *origin; /* where clients see us; borrowed */
 	const struct registry_options *options; /* borrowed */
+	struct proxy *proxy;  /* NULL: no upstreams; borrowed */
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
 	struct connection *connections;
@@ -55,6 +56,11 @@ struct request {
 	const struct operation *operation; /* NULL once it failed before it began */
 	struct target target;
 	struct error target_error;	   /* why the target could not be parsed */
+	struct mirror *mirror;		   /* the upstream whose cache the repository is in, or NULL; borrowed */
+	bool mirror_guessed;		   /* nobody named it: it is the default, which may fail without harm */
+	char *mirror_name;		   /* how the upstream names it; owned */
+	bool stale;			   /* what is answered could not be checked with the upstream */
+	int64_t stale_age;		   /* seconds since it was; -1: unknown */
 	bool begun, close;		   /* close: the connection can't be used again */
 	bool head;
 	struct forwarded *forwarded;	   /* see origin.c; NULL until it is asked for; owned */
@@ -113,12 +119,26 @@ void memory_return(void); /* for a moment when nothing runs; costs the next requ
 void request_answer(struct request *request, unsigned status, const char *content_type, const void *bytes, size_t len);
 /* An answer from a part of a file; takes the descriptor. */
 void request_answer_file(struct request *request, unsigned status, const char *content_type, int fd, int64_t start, int64_t len);
+/* An answer that is made while it is sent; size -1 is unknown. Takes `data`, which `release` frees. */
+void request_answer_stream(struct request *request, unsigned status, const char *content_type, int64_t size,
+			   ssize_t (*read)(void *data, uint64_t at, char *bytes, size_t len), void *data, void (*release)(void *data));
 void request_set(struct request *request, const char *name, const char *format, ...) _printf_(3, 4);
 /* An error body as the specification has it. `code` is one of its codes. */
 void request_fail(struct request *request, unsigned status, const char *code, const char *format, ...) _printf_(4, 5);
 /* The answer to a failure of the store: codes that all requests share; NOT_FOUND becomes 404 with `unknown`, and what the client did wrong
  * 400 with `invalid`. Clears the error. */
 void request_fail_error(struct request *request, struct error *err, const char *unknown, const char *invalid);
+
+/* ---- blob.c ---- */
+/* What a request wants of a blob: all, or a range. */
+struct blob_part {
+	int64_t size, start, len; /* size and len -1: unknown */
+	bool is_part;
+};
+/* False if it answered: 304, 416. */
+bool blob_part_choose(struct request *request, const char *digest, int64_t size, struct blob_part *ret);
+unsigned blob_part_status(const struct blob_part *part);
+void blob_part_describe(struct request *request, const char *digest, const struct blob_part *part); /* headers of the answer */
 
 /* ---- the operations ---- */
 void base_get(struct request *request);

@@ -2,6 +2,7 @@
  * for, which says that there is a next one. */
 #include "base/json.h"
 #include "registry/internal.h"
+#include "registry/proxy.h"
 #include "registry/range.h"
 #include "registry/tls.h"
 
@@ -68,7 +69,7 @@ void tags_get(struct request *request)
 	const char *repository = request->target.repository;
 	struct store *store = request->server->store;
 
-	if (!page_begin(request, &page))
+	if (!page_begin(request, &page) || (request->mirror && proxy_tags(request)))
 		return;
 	if (!store_repository_exists(store, "", repository)) {
 		request_fail(request, MHD_HTTP_NOT_FOUND, "NAME_UNKNOWN", "there is no repository %s", repository);
@@ -109,7 +110,7 @@ void referrers_get(struct request *request)
 	const char *type = target_query(&request->target, "artifactType");
 	struct digest subject;
 
-	if (!request_digest(request, request->target.item, &subject))
+	if (!request_digest(request, request->target.item, &subject) || (request->mirror && proxy_referrers(request)))
 		return;
 	if (store_referrers(request->server->store, "", request->target.repository, &subject, type, &index, &err) < 0) {
 		request_fail_error(request, &err, "NAME_UNKNOWN", "NAME_INVALID");

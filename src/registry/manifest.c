@@ -1,5 +1,6 @@
 /* Manifests: GET and HEAD by tag or digest, PUT, DELETE. Their bytes are kept and given exactly as they came. */
 #include "registry/internal.h"
+#include "registry/proxy.h"
 
 enum { TAGS_AT_ONCE = 64 };
 
@@ -29,7 +30,7 @@ void manifest_get(struct request *request)
 	char name[DIGEST_TEXT_SIZE];
 	struct digest digest;
 
-	if (!manifest_named(request, &digest))
+	if (request->mirror ? !proxy_manifest(request, &digest) : !manifest_named(request, &digest))
 		return;
 	if (store_manifest_get(request->server->store, "", request->target.repository, &digest, &text, &media_type, &err) < 0) {
 		request_fail_error(request, &err, "MANIFEST_UNKNOWN", "MANIFEST_INVALID");
@@ -43,6 +44,7 @@ void manifest_get(struct request *request)
 		request_answer(request, MHD_HTTP_OK, media_type, text.data, text.len);
 	request_set(request, "Docker-Content-Digest", "%s", name);
 	request_set(request, "ETag", "\"%s\"", name);
+	proxy_describe(request);
 }
 
 /* ---- PUT ---- */

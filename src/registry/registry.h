@@ -28,6 +28,7 @@ struct registry_options {
 	 * of them connects to others. Of a file the whole folder is meant, so that it can be replaced. */
 	struct strlist readable, writable;
 	bool outgoing;
+	struct proxy *proxy; /* upstreams, or NULL */
 };
 void registry_options_clear(struct registry_options *options);
 

@@ -1,6 +1,7 @@
 /* From the library's callbacks to operations and back. */
 #include "base/log.h"
 #include "registry/internal.h"
+#include "registry/proxy.h"
 #include "registry/tls.h"
 
 enum { EARLY_ANSWER_BYTES = 64 << 20 }; /* a refused body longer than that is not waited for */
@@ -140,7 +141,7 @@ static void choose(struct request *request, const char *version)
 	}
 	for (const struct operation *operation = operations; operation->method; operation++)
 		if (operation->route == request->target.route && str_equal(operation->method, method)) {
-			if (request_repository(request))
+			if (request_repository(request) && proxy_choose(request))
 				request->operation = operation;
 			return;
 		}
@@ -280,6 +281,7 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 		mark_running(request, false);
 	free(request->forwarded);
 	target_clear(&request->target);
+	free(request->mirror_name);
 	error_clear(&request->target_error);
 	error_clear(&request->error);
 	buf_free(&request->body);

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "registry/internal.h"
 
+enum { STREAM_BLOCK = 64 << 10 };
+
 static void answer(struct request *request, unsigned status, const char *content_type, struct MHD_Response *response)
 {
 	if (request->response)
@@ -42,6 +44,16 @@ void request_answer_file(struct request *request, unsigned status, const char *c
 		abort();
 	if (!len)
 		fd_close(&fd);
+	answer(request, status, content_type, response);
+}
+
+void request_answer_stream(struct request *request, unsigned status, const char *content_type, int64_t size,
+			   ssize_t (*read)(void *data, uint64_t at, char *bytes, size_t len), void *data, void (*release)(void *data))
+{
+	struct MHD_Response *response = MHD_create_response_from_callback(size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)size, STREAM_BLOCK, read, data, release);
+
+	if (!response)
+		abort();
 	answer(request, status, content_type, response);
 }
 

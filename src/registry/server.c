@@ -21,6 +21,7 @@
 #include "registry/internal.h"
 #include "registry/listen.h"
 #include "registry/privilege.h"
+#include "registry/proxy.h"
 #include "registry/tls.h"
 
 static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
@@ -340,12 +341,13 @@ static int start(struct running *running, const struct privilege *privilege, str
 		privilege_return(privilege);
 	if (result < 0 || listeners_choose(running, err) < 0 || give_up_rights(server, privilege, err) < 0)
 		return -1;
+	proxy_start(options->proxy, server->store);
 	return listeners_start(running, err);
 }
 
 int registry_serve(struct store *store, const struct registry_options *options, const struct privilege *privilege, struct error *err)
 {
-	struct running running = { .server = { .store = store, .options = options } };
+	struct running running = { .server = { .store = store, .options = options, .proxy = options->proxy } };
 
 	pthread_mutex_init(&running.server.lock, NULL);
 	pthread_cond_init(&running.server.calm, NULL);
@@ -361,6 +363,7 @@ int registry_serve(struct store *store, const struct registry_options *options, 
 		watch(&running);
 	}
 	listeners_stop(&running);
+	proxy_stop(options->proxy);
 	tls_close(&running.server.tls);
 	origin_clear(&running.origin);
 	free(running.listeners);

@@ -235,6 +235,37 @@ invalid:
 	return error_set(err, ERROR_INVALID, "not a Content-Range of bytes");
 }
 
+/* One parameter behind a link's target: `;` name [= value]. Returns where it ends, or NULL at the end of the link. */
+static const char *link_param(const char *at, bool *next)
+{
+	_cleanup_(freep) char *name = NULL, *value = NULL;
+
+	at = skip_blank(at);
+	if (*at != ';')
+		return NULL;
+	at = skip_blank(take_token(skip_blank(at + 1), &name));
+	if (*at == '=' && !(at = take_value(skip_blank(at + 1), &value)))
+		return NULL;
+	*next |= !strcasecmp(name, "rel") && value && !strcasecmp(value, "next");
+	return at;
+}
+
+char *link_next_parse(const char *text)
+{
+	for (const char *at = text + strspn(text, " \t,"); *at == '<'; at += strspn(at, " \t,")) {
+		const char *target = at + 1, *end = strchr(target, '>'), *param;
+		bool next = false;
+		if (!end)
+			return NULL;
+		for (at = end + 1; (param = link_param(at, &next)); at = param)
+			;
+		if (next && end > target)
+			return xstrndup(target, (size_t)(end - target));
+		at = skip_blank(at);
+	}
+	return NULL;
+}
+
 int retry_after_parse(const char *text, time_t now)
 {
 	const char *at = skip_blank(text);

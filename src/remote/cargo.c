@@ -104,6 +104,27 @@ int cargo_add(struct cargo *cargo, struct buf *text, const char *media_type, con
 	return 0;
 }
 
+/* Only this store holds partial ones. */
+int cargo_make_whole(struct cargo *cargo, struct error *err)
+{
+	const struct cargo_manifest *top = cargo_top(cargo);
+	struct manifest index _cleanup_(manifest_clear) = { .type = top->manifest.type, .is_index = true };
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	if (!cargo->partial || !top->manifest.is_index)
+		return 0;
+	for (size_t i = 0; i < top->manifest.children_len; i++)
+		if (cargo_has(cargo, &top->manifest.children[i].digest))
+			manifest_add_child(&index, &top->manifest.children[i]);
+	bool single = index.children_len == 1;
+	if (top->manifest.annotations)
+		index.annotations = json_incref(top->manifest.annotations);
+	manifest_print(&index, &text);
+	cargo_drop_top(cargo);
+	cargo->partial = false;
+	return single ? 0 : cargo_add(cargo, &text, media_type_text(index.type), NULL, err);
+}
+
 /* ---- manifests ---- */
 
 static void list_platforms(const struct manifest *index, struct buf *ret)
@@ -172,6 +193,23 @@ static int load_all_children(const struct cargo_source *source, const struct man
 	return 0;
 }
 
+/* Each of several platforms, as far as the index has it. */
+static int load_several(const struct cargo_source *source, const struct manifest *index, const struct cargo_wish *wish, int depth, struct cargo *cargo,
+			struct error *err)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < wish->several_len; i++) {
+		const struct descriptor *child = manifest_choose(index, &wish->several[i]);
+		if (child && load_child(source, child, wish, depth, cargo, err) < 0)
+			return -1;
+		found |= child != NULL;
+	}
+	for (size_t i = 0; i < index->children_len; i++)
+		cargo->partial |= !cargo_has(cargo, &index->children[i].digest);
+	return found ? 0 : no_platform(index, &wish->several[0], err);
+}
+
 static int load_children(const struct cargo_source *source, const struct manifest *index, const struct cargo_wish *wish, int depth, struct cargo *cargo,
 			 struct error *err)
 {
@@ -181,6 +219,8 @@ static int load_children(const struct cargo_source *source, const struct manifes
 		return error_set(err, ERROR_INVALID, "the image has indexes nested more than %d deep", NESTING_MAX);
 	if (wish->all)
 		return load_all_children(source, index, wish, depth, cargo, err);
+	if (wish->several_len)
+		return load_several(source, index, wish, depth, cargo, err);
 	platform_host(&host);
 	const struct platform *platform = wish->platform ? wish->platform : &host;
 	const struct descriptor *child = manifest_choose(index, platform);
@@ -213,6 +253,7 @@ static int load_manifests(const struct cargo_source *source, const struct cargo_
 
 struct loading {
 	const struct cargo_source *source;
+	const struct cargo_wish *wish;
 	struct store *store;
 	struct cargo *cargo;
 	struct progress_line **lines;
@@ -226,6 +267,10 @@ static int load_blob(void *data, size_t item, struct error *err)
 
 	if (loading->here[item])
 		return 0;
+	if (loading->wish->elsewhere && loading->wish->elsewhere(loading->wish->elsewhere_data, blob)) {
+		progress_done(loading->lines[item], "Already exists");
+		return 0;
+	}
 	if (loading->source->blob(loading->source->data, loading->store, blob, loading->lines[item], err) < 0)
 		return -1;
 	progress_done(loading->lines[item], "Pull complete");
@@ -279,7 +324,7 @@ int cargo_load(const struct cargo_source *source, struct store *store, const str
 		return -1;
 	_cleanup_(freep) struct progress_line **lines = xcalloc(cargo.blobs_len + 1, sizeof *lines);
 	_cleanup_(freep) bool *here = xcalloc(cargo.blobs_len + 1, sizeof *here);
-	struct loading loading = { source, store, &cargo, lines, here };
+	struct loading loading = { source, wish, store, &cargo, lines, here };
 	bool missing = look_for_blobs(&loading);
 	if (missing)
 		show_blobs(&loading, progress);

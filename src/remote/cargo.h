@@ -46,6 +46,11 @@ struct cargo_wish {
 	const struct platform *platform; /* NULL: this machine's */
 	bool all;			 /* the whole index */
 	bool lenient;			 /* with all: what the source does not have of the index is left out */
+	const struct platform *several;	 /* in place of platform: those of these that the index has, one at least */
+	size_t several_len;
+	/* Is a blob at the destination already, so that it needn't be brought? Called by several threads; or NULL. */
+	bool (*elsewhere)(void *data, const struct descriptor *blob);
+	void *elsewhere_data;
 	int jobs;
 };
 /* Manifests and blobs. *ret_fetched says whether any blob had to be. ERROR_NOT_FOUND with the list of the platforms that there are if none suits. */
@@ -55,6 +60,8 @@ int cargo_load(const struct cargo_source *source, struct store *store, const str
  * `wish` NULL: all that is here. */
 int cargo_load_local(struct store *store, const char *registry, const char *repository, const struct digest *top, const struct cargo_wish *wish,
 		     struct cargo *ret, struct error *err);
+/* A new index for what is aboard replaces an index of which a part is aboard; one image alone needs no index. */
+int cargo_make_whole(struct cargo *cargo, struct error *err);
 /* Puts the manifests into a repository of the store; `tags` may be NULL. */
 int cargo_unload_local(const struct cargo *cargo, struct store *store, const char *registry, const char *repository, const struct strlist *tags,
 		       struct error *err);

@@ -302,7 +302,7 @@ static json_t *config_read(const char *path, struct error *err)
 	return root;
 }
 
-static int config_lookup(const char *path, const char *registry, const char *repository, struct credentials *ret, struct error *err)
+static int config_lookup(const char *path, const char *registry, const char *repository, bool helpers, struct credentials *ret, struct error *err)
 {
 	struct error failure _cleanup_(error_clear) = { 0 };
 	json_t *root _cleanup_(json_release) = config_read(path, &failure);
@@ -311,7 +311,9 @@ static int config_lookup(const char *path, const char *registry, const char *rep
 	if (!root && failure.code == ERROR_NONE)
 		return 0;
 	int has = root ? helper_for(root, registry, &helper, &failure) : -1;
-	if (has >= 0 && helper)
+	if (has >= 0 && helper && !helpers)
+		has = 0;
+	else if (has >= 0 && helper)
 		has = helper_get(helper, registry, ret, &failure);
 	if (has == 0)
 		has = credentials_from_json(root, registry, repository, ret, &failure);
@@ -353,9 +355,11 @@ int credentials_find(const char *registry, const char *repository, const struct 
 		return 0;
 	}
 	*ret = (struct credentials){ 0 };
+	if (options->anonymous && !options->auth_file)
+		return 0;
 	config_files(options, &files);
 	for (size_t i = 0; i < files.len; i++) {
-		int has = config_lookup(files.items[i], registry, repository, ret, err);
+		int has = config_lookup(files.items[i], registry, repository, !options->anonymous, ret, err);
 		if (has)
 			return has < 0 ? -1 : 0;
 	}

@@ -136,27 +136,6 @@ static int place_load(struct store *store, const struct place *place, const stru
 
 /* ---- unloading ---- */
 
-/* A new index for what is aboard replaces an index of which a part is aboard; one image alone needs no index. Only this store holds partial ones. */
-static int make_whole(struct cargo *cargo, struct error *err)
-{
-	const struct cargo_manifest *top = cargo_top(cargo);
-	struct manifest index _cleanup_(manifest_clear) = { .type = top->manifest.type, .is_index = true };
-	struct buf text _cleanup_(buf_free) = { 0 };
-
-	if (!cargo->partial || !top->manifest.is_index)
-		return 0;
-	for (size_t i = 0; i < top->manifest.children_len; i++)
-		if (cargo_has(cargo, &top->manifest.children[i].digest))
-			manifest_add_child(&index, &top->manifest.children[i]);
-	bool single = index.children_len == 1;
-	if (top->manifest.annotations)
-		index.annotations = json_incref(top->manifest.annotations);
-	manifest_print(&index, &text);
-	cargo_drop_top(cargo);
-	cargo->partial = false;
-	return single ? 0 : cargo_add(cargo, &text, media_type_text(index.type), NULL, err);
-}
-
 static int unload_file(const struct place *place, struct store *store, struct cargo *cargo, struct error *err)
 {
 	if (place->kind != PLACE_DOCKER_ARCHIVE && cargo_convert_oci(cargo, err) < 0)
@@ -191,7 +170,7 @@ static int place_unload(const struct place *place, const struct place *from, str
 {
 	if (place->kind == PLACE_STORE)
 		return unload_store(place, store, cargo, err);
-	if (make_whole(cargo, err) < 0)
+	if (cargo_make_whole(cargo, err) < 0)
 		return -1;
 	if (place->kind == PLACE_REGISTRY)
 		return cargo_push(cargo, store, from->kind == PLACE_STORE ? &from->reference : NULL, &place->reference, options, NULL, err);

@@ -27,6 +27,7 @@ struct endpoint {
 	pthread_mutex_t lock;	    /* guards challenge */
 	struct challenge challenge; /* of the last 401; scheme NONE: none was needed so far */
 	struct strlist token_hosts;
+	bool impatient; /* one try */
 	atomic_bool stopped;
 };
 
@@ -294,7 +295,7 @@ int endpoint_request(struct endpoint *endpoint, const struct request *request, s
 	for (int attempt = 1;; attempt++) {
 		struct error failure _cleanup_(error_clear) = { 0 };
 		int result = request_try(endpoint, request, &answer, &again, &failure);
-		if (!again || request->once || attempt == ENDPOINT_TRIES) {
+		if (!again || request->once || endpoint->impatient || attempt == ENDPOINT_TRIES) {
 			if (ret_again)
 				*ret_again = again;
 			if (result < 0) {
@@ -392,7 +393,7 @@ static int connect_registry(struct endpoint *endpoint, bool plain, bool either, 
 	for (int attempt = 1;; attempt++) {
 		if (choose_scheme(endpoint, plain, either, &answer, err) < 0)
 			return -1;
-		if (attempt == ENDPOINT_TRIES || (answer.status != 429 && answer.status < 500))
+		if (endpoint->impatient || attempt == ENDPOINT_TRIES || (answer.status != 429 && answer.status < 500))
 			break;
 		if (endpoint_wait(endpoint, attempt, &answer, err) < 0)
 			return -1;
@@ -438,14 +439,15 @@ int endpoint_open(const char *registry, const char *repository, const struct rem
 	_cleanup_(freep) char *ca = options->ca_file ? xstrdup(options->ca_file) : registry_ca(registry);
 	bool loopback = host_is_loopback(registry);
 
-	if (check_registry_name(registry, err) < 0 || settings_load(&settings, err) < 0 ||
+	if (check_registry_name(registry, err) < 0 || (!options->anonymous && settings_load(&settings, err) < 0) ||
 	    credentials_find(registry, repository, options, &credentials, err) < 0)
 		return -1;
 	bool plain = options->plain_http || settings_is_insecure(&settings, registry);
 	endpoint = xnew(struct endpoint);
 	pthread_mutex_init(&endpoint->lock, NULL);
 	endpoint->registry = xstrdup(registry);
-	endpoint->transport = transport_new(&(struct transport_options){ options->skip_verify, ca, loopback });
+	endpoint->impatient = options->patience;
+	endpoint->transport = transport_new(&(struct transport_options){ options->skip_verify, ca, loopback, options->proxy, options->patience });
 	set_base(endpoint, !plain && !loopback);
 	strlist_add_all(&endpoint->token_hosts, &settings.token_hosts);
 	endpoint->auth = auth_new(endpoint->origin, endpoint->transport, &credentials, &settings.token_hosts);

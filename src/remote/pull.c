@@ -1,13 +1,7 @@
-/* Pull: a registry as a source of cargo.
- *
- * A blob is hashed as it comes (upload_write) and becomes visible only when its digest is right (upload_commit). When the connection
- * breaks, what came stays as an upload that is known by the wanted digest, and the next try, of this process or of a later one, asks for the
- * rest with Range. What follows is spliced on only as a 206 whose Content-Range begins and ends exactly where we asked and whose total is the
- * descriptor's size; a server that ignores Range makes us start over. */
+/* Pull: a registry as a source of cargo. How a blob comes is in fetch.c. */
 #include "base/interrupt.h"
-#include "base/log.h"
 #include "remote/cargo.h"
-#include "remote/endpoint.h"
+#include "remote/fetch.h"
 
 struct registry_source {
 	struct endpoint *endpoint;
@@ -84,171 +78,29 @@ static int source_manifest(void *data, const struct descriptor *descriptor, stru
 
 /* ---- blobs ---- */
 
-struct download {
-	struct registry_source *source;
-	struct store *store;
-	const struct descriptor *blob;
-	struct progress_line *line;
-	struct upload *upload;
-	int64_t offset;	    /* what we had when we asked */
-	bool checked;	    /* the head of the answer was seen to fit */
-	bool resumed;	    /* bytes of an earlier try are in it */
-	bool start_over;    /* the answer can't be spliced on */
-};
-
-static int check_head(struct download *download, const struct answer *head, struct error *err)
+static int show(void *data, struct upload *upload, int64_t have, int64_t size, struct error *err)
 {
-	const char *text = answer_header(head, "Content-Range");
-	struct content_range range;
-
-	download->checked = true;
-	if (answer_header(head, "Content-Encoding") && !str_equal(answer_header(head, "Content-Encoding"), "identity"))
-		return error_set(err, ERROR_INVALID, "the registry sends a blob with a content encoding that was not asked for");
-	if (head->status == 200 && !download->offset)
-		return 0;
-	if (head->status == 206 && download->offset && text && content_range_parse(text, &range, NULL) == 0 && range.first == download->offset &&
-	    range.last == download->blob->size - 1 && (range.total < 0 || range.total == download->blob->size))
-		return 0;
-	download->start_over = true;
-	return error_set(err, ERROR_NETWORK, "the registry can't continue the blob where it stopped");
-}
-
-static int take_bytes(void *data, const struct answer *head, const void *bytes, size_t len, struct error *err)
-{
-	struct download *download = data;
-	int64_t have = upload_size(download->upload);
-	char digest[DIGEST_TEXT_SIZE];
-
-	if (!download->checked && check_head(download, head, err) < 0)
-		return -1;
-	if ((int64_t)len > download->blob->size - have)
-		return error_set(err, ERROR_CORRUPT, "the blob %s is longer than the %lld bytes of its descriptor",
-				 digest_print(&download->blob->digest, digest), (long long)download->blob->size);
-	if (upload_write(download->upload, bytes, len, err) < 0)
-		return -1;
-	progress_set(download->line, "Downloading", (uint64_t)have + len);
+	(void)upload, (void)size, (void)err;
+	progress_set(data, "Downloading", (uint64_t)have);
 	return 0;
-}
-
-static int begin_fresh(struct download *download, struct error *err)
-{
-	upload_cancel(&download->upload);
-	download->resumed = false;
-	if (upload_begin(download->store, &download->upload, err) < 0)
-		return -1;
-	upload_set_wanted(download->upload, &download->blob->digest);
-	return 0;
-}
-
-/* Goes on with what an earlier pull left, if it left something that can be. */
-static int begin(struct download *download, struct error *err)
-{
-	_cleanup_(freep) char *id = upload_find(download->store, &download->blob->digest);
-
-	if (id && upload_resume(download->store, id, &download->upload, NULL) == 0) {
-		download->resumed = upload_size(download->upload) > 0;
-		if (upload_size(download->upload) <= download->blob->size)
-			return 0;
-	}
-	return begin_fresh(download, err);
-}
-
-/* One GET for what is missing. 1 if it is whole, 0 if another try may help (*last is the answer, then), -1 for good. */
-static int download_try(struct download *download, struct answer *last, struct error *err)
-{
-	char digest[DIGEST_TEXT_SIZE];
-	_cleanup_(freep) char *url =
-		xprintf("/v2/%s/blobs/%s", download->source->reference->repository, digest_print(&download->blob->digest, digest));
-	struct strlist headers _cleanup_(strlist_free) = { 0 };
-	bool again;
-
-	download->offset = upload_size(download->upload);
-	download->checked = download->start_over = false;
-	if (download->offset == download->blob->size)
-		return 1;
-	if (download->offset)
-		strlist_printf(&headers, "Range: bytes=%lld-%lld", (long long)download->offset, (long long)download->blob->size - 1);
-	struct request request = {
-		.method = "GET", .url = url, .scope = download->source->scope, .headers = &headers, .sink = take_bytes, .data = download, .once = true,
-	};
-	answer_clear(last);
-	int result = endpoint_request(download->source->endpoint, &request, last, &again, err);
-	if (upload_size(download->upload) == download->blob->size && !download->start_over && (result < 0 ? err->code == ERROR_NETWORK : true))
-		return error_clear(err), 1;
-	if (download->start_over || (result == 0 && last->status == 416)) {
-		if (result == 0)
-			error_set(err, ERROR_NETWORK, "the registry can't continue the blob where it stopped");
-		struct error failure _cleanup_(error_clear) = { 0 };
-		return begin_fresh(download, &failure);
-	}
-	if (result < 0)
-		return again ? 0 : -1;
-	if (last->status == 200 || last->status == 206) {
-		error_set(err, ERROR_CORRUPT, "the blob %s was cut off after %lld of %lld bytes", digest, (long long)upload_size(download->upload),
-			  (long long)download->blob->size);
-		return 0;
-	}
-	endpoint_failed(download->source->endpoint, last, err);
-	error_wrap(err, "cannot get the blob %s", digest);
-	return again ? 0 : -1;
-}
-
-/* Until all bytes are here. On failure the upload is left for a later pull. */
-static int download_bytes(struct download *download, struct error *err)
-{
-	struct answer last _cleanup_(answer_clear) = { 0 };
-
-	for (int attempt = 1;; attempt++) {
-		struct error failure _cleanup_(error_clear) = { 0 };
-		int result = download_try(download, &last, &failure);
-		if (result > 0)
-			return 0;
-		if (result < 0 || attempt == ENDPOINT_TRIES) {
-			error_move(err, &failure);
-			return -1;
-		}
-		log_debug("%s", failure.message);
-		if (endpoint_wait(download->source->endpoint, attempt, last.status ? &last : NULL, err) < 0)
-			return -1;
-	}
-}
-
-/* The bytes and their digest. A resumed blob that is wrong may have had a bad beginning: then once more from the start. */
-static int download_blob(struct download *download, struct error *err)
-{
-	struct digest digest;
-	struct error failure _cleanup_(error_clear) = { 0 };
-	char text[DIGEST_TEXT_SIZE];
-
-	for (;;) {
-		if (download_bytes(download, err) < 0) {
-			if (err->code == ERROR_CORRUPT)
-				upload_cancel(&download->upload);
-			else
-				upload_suspend(&download->upload);
-			return -1;
-		}
-		error_clear(&failure);
-		if (upload_commit(&download->upload, &download->blob->digest, &digest, &failure) == 0)
-			return 0;
-		if (failure.code != ERROR_CORRUPT || !download->resumed) {
-			error_move(err, &failure);
-			if (err->code == ERROR_CORRUPT)
-				error_wrap(err, "the blob %s came altered", digest_print(&download->blob->digest, text));
-			return -1;
-		}
-		if (begin_fresh(download, err) < 0)
-			return -1;
-	}
 }
 
 static int source_blob(void *data, struct store *store, const struct descriptor *descriptor, struct progress_line *line, struct error *err)
 {
-	struct download download = { .source = data, .store = store, .blob = descriptor, .line = line };
+	struct registry_source *source = data;
+	struct fetch fetch = {
+		.store = store,
+		.endpoint = source->endpoint,
+		.repository = source->reference->repository,
+		.scope = source->scope,
+		.digest = descriptor->digest,
+		.size = descriptor->size,
+		.patient = true,
+		.moved = show,
+		.data = line,
+	};
 
-	if (begin(&download, err) < 0)
-		return -1;
-	return download_blob(&download, err);
+	return fetch_blob(&fetch, err);
 }
 
 static void source_stop(void *data)

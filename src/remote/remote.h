@@ -10,6 +10,9 @@ struct remote_options {
 	const char *ca_file;	/* or NULL */
 	const char *username, *password; /* or NULL: docker's config.json, credential helpers */
 	const char *auth_file;	/* or NULL: $DOCKER_CONFIG, ~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json */
+	bool anonymous;		/* nothing but what is given here: a server mustn't lend out its user's credentials, nor run helpers */
+	const char *proxy;	/* or NULL: what the environment says; "": none */
+	int patience;		/* seconds; somebody waits: one try, no long time-outs. 0: as a command */
 	int jobs;		/* blobs at once; 0 is 4 */
 	struct progress *progress; /* or NULL */
 };

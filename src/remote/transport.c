@@ -20,7 +20,8 @@ struct transport {
 	size_t idle_len;
 	atomic_bool stopped;
 	bool skip_verify, direct;
-	char *ca_file;
+	long patience;
+	char *ca_file, *proxy;
 };
 
 /* What the callbacks of one exchange share. */
@@ -49,6 +50,8 @@ struct transport *transport_new(const struct transport_options *options)
 	transport->skip_verify = options->skip_verify;
 	transport->direct = options->direct;
 	transport->ca_file = xstrdup(options->ca_file);
+	transport->proxy = xstrdup(options->proxy);
+	transport->patience = options->patience;
 	return transport;
 }
 
@@ -62,6 +65,7 @@ void transport_free(struct transport **at)
 		curl_easy_cleanup(transport->idle[i]);
 	pthread_mutex_destroy(&transport->lock);
 	free(transport->ca_file);
+	free(transport->proxy);
 	free(transport);
 }
 
@@ -213,6 +217,19 @@ static void set_method(CURL *handle, const struct exchange *exchange)
 	}
 }
 
+/* After a large PUT the registry syncs its disk before it answers: an SD card may take minutes. What is small must come at once where
+ * somebody waits for it. */
+static void set_patience(CURL *handle, const struct transport *transport, const struct exchange *exchange)
+{
+	long silence = str_equal(exchange->method, "PUT") ? 600L : 60L;
+
+	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, transport->patience ? transport->patience : 15L);
+	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, transport->patience ? transport->patience : silence);
+	if (transport->patience && !exchange->sink)
+		curl_easy_setopt(handle, CURLOPT_TIMEOUT, str_equal(exchange->method, "HEAD") ? transport->patience : transport->patience * 3);
+}
+
 static void set_policy(CURL *handle, const struct transport *transport, const struct exchange *exchange)
 {
 	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
@@ -220,14 +237,15 @@ static void set_policy(CURL *handle, const struct transport *transport, const st
 	curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(handle, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(handle, CURLOPT_USERAGENT, "sampan/" SAMPAN_VERSION);
-	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, 15L);
-	/* After a large PUT the registry syncs its disk before it answers: an SD card may take minutes. */
-	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, str_equal(exchange->method, "PUT") ? 600L : 60L);
+	set_patience(handle, transport, exchange);
 	curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, (long)BUFFER);
 	curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
-	if (transport->direct)
+	if (transport->proxy) {
+		curl_easy_setopt(handle, CURLOPT_NOPROXY, "");
+		curl_easy_setopt(handle, CURLOPT_PROXY, transport->proxy);
+	} else if (transport->direct) {
 		curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
+	}
 	if (transport->skip_verify) {
 		curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);

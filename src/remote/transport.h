@@ -15,6 +15,8 @@ struct transport_options {
 	bool skip_verify;
 	const char *ca_file; /* or NULL */
 	bool direct;	     /* no proxy, whatever the environment says: loopback */
+	const char *proxy;   /* this one ("": none), whatever the environment says; or NULL */
+	int patience;	     /* seconds without a byte after which a peer counts as gone; 0: 15 for a connection, 60 for the rest */
 };
 struct transport *transport_new(const struct transport_options *options);
 void transport_free(struct transport **at);

@@ -137,14 +137,16 @@ static int blobs_check(struct fsck *fsck, struct error *err)
 
 /* ---- the graph and the database ---- */
 
-/* An index may lack children that never came (a pull of one platform: they have no manifest row), an image may not lack anything. */
+/* An index may lack children that never came (a pull of one platform: they have no manifest row), an image may not lack anything; what a
+ * cache lacks is fetched when it is asked for. */
 static const char broken_sql[] =
 	"WITH RECURSIVE tree (repository, tag, blob) AS (SELECT repository, name, manifest FROM tag"
 	" UNION SELECT repository, tag, child FROM tree JOIN edge ON parent = tree.blob AND edge.kind = 0 JOIN blob ON id = child"
 	" JOIN manifest ON manifest.blob = tree.blob LEFT JOIN manifest AS known ON known.blob = child"
 	" WHERE NOT (manifest.is_index AND size IS NULL AND known.blob IS NULL))"
 	" SELECT registry, repository.name, tag, digest FROM tree JOIN blob ON blob.id = tree.blob AND size IS NULL"
-	" JOIN repository ON repository.id = tree.repository ORDER BY registry, repository.name, tag";
+	" JOIN repository ON repository.id = tree.repository"
+	" WHERE NOT EXISTS (SELECT 1 FROM cached WHERE cached.repository = tree.repository) ORDER BY registry, repository.name, tag";
 
 static int graph_check(struct fsck *fsck, struct error *err)
 {

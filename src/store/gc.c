@@ -34,12 +34,13 @@ struct candidate {
 
 /* ---- the questions ---- */
 
-/* An old link that nothing holds. A manifest is held by a tag, a pin, an index, its subject, and by a referrer that is itself tagged or
- * kept; a blob by a manifest. All within the repository. */
+/* An old link that nothing holds. A manifest is held by a tag, a pin, the cache, an index, its subject, and by a referrer that is itself
+ * tagged or kept; a blob by a manifest. All within the repository. */
 #define LINK_DEAD                                                                                                                   \
 	"kind <> 1 AND touched < ?1"                                                                                                \
 	" AND NOT EXISTS (SELECT 1 FROM tag WHERE tag.repository = link.repository AND tag.manifest = link.blob)"                  \
 	" AND NOT EXISTS (SELECT 1 FROM record WHERE pin = link.blob)"                                                              \
+	" AND NOT EXISTS (SELECT 1 FROM cached WHERE cached.repository = link.repository AND cached.manifest = link.blob)"         \
 	" AND NOT EXISTS (SELECT 1 FROM edge JOIN link AS up ON up.repository = link.repository AND up.blob = edge.parent"          \
 	"  AND up.kind > 0 WHERE edge.child = link.blob AND (edge.kind = 0 OR up.kind = 1 OR EXISTS"                                \
 	"  (SELECT 1 FROM tag WHERE tag.repository = up.repository AND tag.manifest = up.blob)))"                                   \

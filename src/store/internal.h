@@ -87,6 +87,16 @@ int link_add(struct db *db, int64_t repository, int64_t blob, enum link_kind kin
 int tree_touch(struct db *db, int64_t repository, int64_t manifest, struct error *err);
 int tree_touch_all(struct db *db, int64_t manifest, struct error *err); /* in every repository */
 int tag_write(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
+int tag_write_cached(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err); /* what may be lost: not in the journal */
+int cached_write(struct db *db, int64_t repository, int64_t manifest, struct error *err); /* cached.c: pulled now */
+
+/* What a manifest says about its image, for listings; `known` is false where it is another kind of artifact. */
+struct summary {
+	char platform[PLATFORM_TEXT_SIZE], chain[DIGEST_TEXT_SIZE];
+	bool known;
+	int64_t created; /* seconds */
+};
+void summary_read_config(struct store *store, const struct digest *config, struct summary *ret);
 
 /* Stores what lay in the store already, without asking for links: for rebuild. */
 int manifest_put_trusted(struct store *store, const char *registry, const char *repository, const struct buf *text,

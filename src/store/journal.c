@@ -35,7 +35,8 @@ static int journal_alive(struct db *db, struct buf *ret, struct error *err)
 
 	if (query_begin(db,
 			"SELECT registry, repository.name, tag.name, digest FROM tag JOIN repository ON repository.id = tag.repository"
-			" JOIN blob ON blob.id = tag.manifest UNION ALL"
+			" JOIN blob ON blob.id = tag.manifest"
+			" WHERE NOT EXISTS (SELECT 1 FROM cached WHERE cached.repository = tag.repository AND cached.manifest = tag.manifest) UNION ALL"
 			" SELECT registry, name, NULL, digest FROM link JOIN repository ON repository.id = link.repository AND registry = ''"
 			" JOIN blob ON blob.id = link.blob WHERE kind = 1",
 			VALUES(), &query, err) < 0)

@@ -187,26 +187,18 @@ struct put {
 	const char *label;	/* of the repository, for errors */
 	bool local, partial;	/* local: not what this store publishes */
 	bool trusted;		/* by rebuild: needs no links beforehand */
+	bool cached;		/* from an upstream: what it names may come later, or never */
 	const struct manifest *manifest;
 };
 
-/* What a manifest says about its image, for listings; all NULL where it is another kind of artifact. */
-struct summary {
-	char platform[PLATFORM_TEXT_SIZE], chain[DIGEST_TEXT_SIZE];
-	bool known;
-	int64_t created; /* seconds */
-};
-
-static void summary_read(struct store *store, const struct manifest *manifest, struct summary *ret)
+void summary_read_config(struct store *store, const struct digest *digest, struct summary *ret)
 {
 	struct image_config config _cleanup_(config_clear) = { 0 };
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct timespec created = { 0 };
 	struct digest chain;
 
-	if (manifest->is_index || media_type_class(media_type_parse(manifest->config.media_type)) != MEDIA_CLASS_CONFIG ||
-	    store_blob_read(store, &manifest->config.digest, CONFIG_SIZE_MAX, &text, NULL) < 0 ||
-	    config_parse(text.data, text.len, &config, NULL) < 0)
+	if (store_blob_read(store, digest, CONFIG_SIZE_MAX, &text, NULL) < 0 || config_parse(text.data ? text.data : "", text.len, &config, NULL) < 0)
 		return;
 	ret->known = true;
 	platform_print(&config.platform, ret->platform);
@@ -214,6 +206,12 @@ static void summary_read(struct store *store, const struct manifest *manifest, s
 	digest_print(&chain, ret->chain);
 	if (config.created && time_parse(config.created, &created, NULL) == 0)
 		ret->created = created.tv_sec;
+}
+
+static void summary_read(struct store *store, const struct manifest *manifest, struct summary *ret)
+{
+	if (!manifest->is_index && media_type_class(media_type_parse(manifest->config.media_type)) == MEDIA_CLASS_CONFIG)
+		summary_read_config(store, &manifest->config.digest, ret);
 }
 
 /* A child (config, layer, manifest) must be here, and readable through the repository if that is published. 1: there. */
@@ -230,14 +228,14 @@ static int put_check(struct put *put, const struct descriptor *child, bool is_ma
 	bool here = found && row.size >= 0;
 	if (here && is_manifest && query_number(put->db, "SELECT 1 FROM manifest WHERE blob = ?", VALUES(INT(row.id)), &kind, err) <= 0)
 		here = false;
-	if (here && !put->local && !put->trusted) {
+	if (here && !put->local && !put->trusted && !put->cached) {
 		found = query_number(put->db, "SELECT kind FROM link WHERE repository = ? AND blob = ?", VALUES(INT(put->repository), INT(row.id)),
 				     &kind, err);
 		if (found < 0)
 			return -1;
 		here = found && (!is_manifest || kind != LINK_BLOB);
 	}
-	if (!here && is_manifest && put->partial)
+	if (!here && (put->cached || (is_manifest && put->partial)))
 		return blob_row_name(put->db, &child->digest, ret_blob, err);
 	if (!here)
 		return error_set(err, ERROR_NOT_FOUND, "%s %s is not in %s", is_manifest ? "manifest" : "blob", text,
@@ -307,6 +305,9 @@ static int put_links(struct put *put, struct error *err)
 {
 	int64_t subject_here = 0;
 
+	/* That a manifest of an upstream names a blob which is here from elsewhere gives nobody the right to read it. */
+	if (put->cached)
+		return link_add(put->db, put->repository, put->id, LINK_LOOSE, err) < 0 ? -1 : cached_write(put->db, put->repository, put->id, err);
 	if (query_number(put->db,
 			 "SELECT 1 FROM manifest JOIN link ON link.blob = manifest.subject AND link.repository = ?2 AND link.kind > 0"
 			 " WHERE manifest.blob = ?1",
@@ -340,7 +341,8 @@ static int put_bytes(struct put *put, const void *bytes, size_t len, const struc
 static int put_tags(struct put *put, const struct strlist *tags, struct error *err)
 {
 	for (size_t i = 0; tags && i < tags->len; i++)
-		if (tag_write(put->store, put->db, put->repository, tags->items[i], put->id, err) < 0)
+		if (put->cached ? tag_write_cached(put->db, put->repository, tags->items[i], put->id, err) < 0 :
+				  tag_write(put->store, put->db, put->repository, tags->items[i], put->id, err) < 0)
 			return -1;
 	return 0;
 }
@@ -359,7 +361,7 @@ static int put_commit(struct put *put, const char *registry, const char *reposit
 	    put_bytes(put, bytes, len, digest, temporary, err) < 0 || put_row(put, &summary, err) < 0 || put_children(put, err) < 0 ||
 	    put_links(put, err) < 0 || put_tags(put, tags, err) < 0)
 		return -1;
-	if (!put->local && (!tags || !tags->len) && journal_add(put->store, put->db, "keep", put->repository, NULL, put->id, err) < 0)
+	if (!put->local && !put->cached && (!tags || !tags->len) && journal_add(put->store, put->db, "keep", put->repository, NULL, put->id, err) < 0)
 		return -1;
 	return write_commit(&write, err);
 }
@@ -398,6 +400,17 @@ int store_manifest_put_as(struct store *store, const char *registry, const char 
 	struct put put = { .partial = partial };
 
 	return manifest_put(store, &put, registry, repository, bytes, len, media_type, tags, digest, err);
+}
+
+int store_cached_put(struct store *store, const char *repository, const void *bytes, size_t len, const char *media_type, const char *tag,
+		     const struct digest *digest, struct error *err)
+{
+	struct put put = { .partial = true, .cached = true };
+	struct strlist tags _cleanup_(strlist_free) = { 0 };
+
+	if (tag)
+		strlist_add(&tags, tag);
+	return manifest_put(store, &put, "", repository, bytes, len, media_type, &tags, digest, err);
 }
 
 int manifest_put_trusted(struct store *store, const char *registry, const char *repository, const struct buf *text,

@@ -42,6 +42,11 @@ static const char *const steps[] = {
 	"CREATE TABLE record (space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, pin INTEGER REFERENCES blob,"
 	" touched INTEGER NOT NULL, PRIMARY KEY (space, key)) WITHOUT ROWID;"
 	"CREATE INDEX record_pin ON record (pin) WHERE pin IS NOT NULL;",
+
+	/* 2: manifests that came from an upstream, which may be fetched again: see cached.c */
+	"CREATE TABLE cached (repository INTEGER NOT NULL REFERENCES repository ON DELETE CASCADE,"
+	" manifest INTEGER NOT NULL REFERENCES manifest ON DELETE CASCADE, pulled INTEGER NOT NULL, PRIMARY KEY (repository, manifest)) WITHOUT ROWID;"
+	"CREATE INDEX cached_manifest ON cached (manifest);",
 };
 
 static int schema_version(struct db *db, int64_t *ret, struct error *err)

@@ -51,6 +51,8 @@ int upload_begin(struct store *store, struct upload **ret, struct error *err);
 int upload_resume(struct store *store, const char *id, struct upload **ret, struct error *err);
 const char *upload_id(const struct upload *upload); /* a UUID; borrowed */
 int64_t upload_size(const struct upload *upload);   /* bytes so far */
+/* For reading what is there while more comes, and the whole when it has become a blob. The caller's. */
+int upload_open(const struct upload *upload, struct error *err);
 int upload_write(struct upload *upload, const void *bytes, size_t len, struct error *err);
 /* Verifies against `expected` (NULL: sha256 is computed and anything goes), syncs, renames, records. The upload is freed, also on
  * failure; ERROR_CORRUPT if the digest differs, and then nothing of it is kept. */
@@ -101,6 +103,20 @@ bool store_repository_exists(struct store *store, const char *registry, const ch
 /* The referrers of a digest (distribution-spec, Listing Referrers), as descriptors in an index. `artifact_type` NULL: all. */
 int store_referrers(struct store *store, const char *registry, const char *repository, const struct digest *subject,
 		    const char *artifact_type, struct manifest *ret, struct error *err);
+
+/* ---- what came from an upstream: published (registry ""), but may go and be fetched again ---- */
+/* A manifest whose config, layers and children may come later. `tag` may be NULL. Nothing that it names becomes readable by this. */
+int store_cached_put(struct store *store, const char *repository, const void *bytes, size_t len, const char *media_type, const char *tag,
+		     const struct digest *digest, struct error *err);
+/* The manifest was pulled now, which is remembered by the minute, and not synced. ERROR_NOT_FOUND if it isn't a cached one that is here. */
+int store_cached_pulled(struct store *store, const char *repository, const struct digest *digest, struct error *err);
+/* A tag that has moved to a manifest that is here; ERROR_NOT_FOUND if it isn't. */
+int store_cached_tag(struct store *store, const char *repository, const char *tag, const struct digest *digest, struct error *err);
+/* Lets go what was not pulled for `age` seconds (-1: any), then the least recently pulled until the rest has at most `bytes` (-1: any).
+ * gc takes it when its grace is over. */
+int store_cached_evict(struct store *store, int64_t age, int64_t bytes, int64_t *ret_manifests, struct error *err);
+/* A configuration came after its manifests: what listings show of them (platform, age) is known now. */
+int store_cached_describe(struct store *store, const struct digest *config, struct error *err);
 
 /* ---- images (local names) ---- */
 /* What a user's text names: a reference, or the start of an image id (config digest) of at least 4 hex digits that is the only one. */

@@ -3,15 +3,21 @@
 
 #include "store/internal.h"
 
-int tag_write(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err)
+int tag_write_cached(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err)
 {
 	if (query_run(db,
 		      "INSERT INTO tag (repository, name, manifest, updated) VALUES (?, ?, ?, ?)"
 		      " ON CONFLICT DO UPDATE SET manifest = excluded.manifest, updated = excluded.updated",
-		      VALUES(INT(repository), TEXT(tag), INT(manifest), INT(now_ms())), err) < 0 ||
-	    journal_add(store, db, "tag", repository, tag, manifest, err) < 0)
+		      VALUES(INT(repository), TEXT(tag), INT(manifest), INT(now_ms())), err) < 0)
 		return -1;
 	return tree_touch(db, repository, manifest, err);
+}
+
+int tag_write(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err)
+{
+	if (journal_add(store, db, "tag", repository, tag, manifest, err) < 0)
+		return -1;
+	return tag_write_cached(db, repository, tag, manifest, err);
 }
 
 static int tag_missing(const char *registry, const char *repository, const char *tag, struct error *err)

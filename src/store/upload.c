@@ -215,6 +215,15 @@ int64_t upload_size(const struct upload *upload)
 	return upload->size;
 }
 
+/* Not a duplicate of our descriptor: that would keep the lock for as long as somebody reads. */
+int upload_open(const struct upload *upload, struct error *err)
+{
+	char path[64];
+	int fd = openat(upload->store->dir, upload_path(upload->id, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? error_errno(err, errno, "cannot read upload %s", upload->id) : fd;
+}
+
 /* After a failure the file is cut back to what was hashed, so that the upload may go on once there is space again. */
 int upload_write(struct upload *upload, const void *bytes, size_t len, struct error *err)
 {

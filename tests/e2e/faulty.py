@@ -4,10 +4,10 @@
     faulty.py PORT OTHER-PORT LOG [CERTIFICATE KEY]
 
 Serves on 127.0.0.1:PORT (HTTPS with a certificate) one image of two layers under many repositories: the first component of the name says what goes wrong
-(`good`, `truncated`, `altered`, ...; see the methods). OTHER-PORT is another host, to which nothing secret must go: called as localhost:OTHER-PORT. Every
+(`good`, `truncated`, `altered`, ...; see the methods; below `flaky` it is what the file LOG.mode says at the time). OTHER-PORT is another host, to which nothing secret must go: called as localhost:OTHER-PORT. Every
 request is a line in LOG: which of the two, method, path, and the Authorization that came, if any.
 """
-import base64, gzip, hashlib, io, json, ssl, sys, tarfile, threading
+import base64, gzip, hashlib, io, json, os, ssl, sys, tarfile, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PORT, OTHER, LOG = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -125,6 +125,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b"{}")
         parts = path.split("/")
         mode, kind, name = parts[2], parts[-2], parts[-1]
+        if mode == "flaky":
+            mode = open(LOG + ".mode").read().strip() if os.path.exists(LOG + ".mode") else "good"
+        if path.endswith("/tags/list"):
+            return self.answer(200, json.dumps({"name": "x", "tags": ["1", "2", "no tag", 3]}).encode(), Link="</v2/x>; rel=\"next\"")
         if self.challenge(mode):
             return
         if kind == "manifests":
@@ -147,6 +151,16 @@ class Handler(BaseHTTPRequestHandler):
             self.error(403, "DENIED", "\x1b[31mred\r\nfake line")
         elif mode == "limit":
             self.error(429, "TOOMANYREQUESTS", "slow down", Retry_After="7200")
+        elif mode == "failing":
+            self.error(500, "UNKNOWN", "on fire")
+        elif mode == "hasty":
+            self.error(429, "TOOMANYREQUESTS", "slow down", Retry_After="2")
+        elif mode == "silent":
+            time.sleep(8)
+        elif mode == "moved":
+            self.answer(200, foreign, Content_Type=kind, Docker_Content_Digest=digest(foreign))
+        elif mode == "nohead" and self.command == "HEAD":
+            self.answer(405)
         elif mode == "manifest":
             self.answer(200, data.replace(b"schemaVersion", b"schemaversion"), Content_Type=kind, Docker_Content_Digest=digest(data))
         elif mode == "huge":
@@ -158,6 +172,27 @@ class Handler(BaseHTTPRequestHandler):
         first, last = (int(n) for n in self.headers["Range"].removeprefix("bytes=").split("-"))
         self.answer(206, data[first + shift:last + 1 + shift], Content_Range=f"bytes {first + shift}-{last + shift}/{len(data) + shift}")
 
+    def get_slowly(self, data):
+        first, last = 0, len(data) - 1
+        if "Range" in self.headers:
+            first, last = (int(n) if n else last for n in self.headers["Range"].removeprefix("bytes=").split("-"))
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+        self.end_headers()
+        for at in range(first, last + 1, 30000) if self.command == "GET" else ():
+            self.wfile.write(data[at:min(at + 30000, last + 1)])
+            self.wfile.flush()
+            time.sleep(0.2)
+
+    def get_chunked(self, data):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in (data[:1000], data[1000:]):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n")
+
     def get_blob(self, mode, name, data):
         if data is config:
             return self.answer(200, data)
@@ -168,6 +203,10 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, data[:1000])
         elif mode == "altered":
             self.answer(200, data[:500] + bytes([data[500] ^ 1]) + data[501:])
+        elif mode == "slow":
+            self.get_slowly(data)
+        elif mode == "chunked" and self.command == "GET":
+            self.get_chunked(data)
         elif mode == "long":
             self.answer(200, data + b"more")
         elif mode in ("resume", "shifted", "restart", "lost"):

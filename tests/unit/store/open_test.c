@@ -37,25 +37,36 @@ static void test_identity(void)
 	store_close(&second);
 }
 
-static void set_version(int version)
+static int read_number(void *data, int columns, char **values, char **names)
+{
+	(void)columns, (void)names;
+	*(int *)data = atoi(values[0]);
+	return 0;
+}
+
+/* Returns the one before. */
+static int set_version(int version)
 {
 	sqlite3 *db;
 	char path[128], sql[64];
+	int before = 0;
 
 	snprintf(path, sizeof path, "%s/sampan.db", fixture_root);
 	snprintf(sql, sizeof sql, "PRAGMA user_version = %d", version);
-	if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, "PRAGMA user_version", read_number, &before, NULL) != SQLITE_OK ||
+	    sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		abort();
 	sqlite3_close(db);
+	return before;
 }
 
 static void test_newer(void)
 {
 	struct store *store = NULL;
 
-	set_version(9999);
+	int ours = set_version(9999);
 	fails(store_open(fixture_root, &store, &err), &err, ERROR_UNSUPPORTED, "made by a newer sampan", "a newer schema is refused");
-	set_version(1);
+	set_version(ours);
 	works(store_open(fixture_root, &store, &err), &err, "ours is opened");
 	store_close(&store);
 }

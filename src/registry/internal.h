@@ -143,4 +143,6 @@ void tags_get(struct request *request);
 void catalog_get(struct request *request);
 void referrers_get(struct request *request);
 void join_get(struct request *request);
+void ping_get(struct request *request);
+void search_get(struct request *request);
 #endif

@@ -28,6 +28,8 @@ const struct operation operations[] = {
 	{ ROUTE_REFERRERS, "GET", nothing, NULL, referrers_get },
 	{ ROUTE_AUTHORITY, "GET", nothing, NULL, authority_get },
 	{ ROUTE_JOIN, "GET", nothing, NULL, join_get },
+	{ ROUTE_PING, "GET", nothing, NULL, ping_get },
+	{ ROUTE_SEARCH, "GET", nothing, NULL, search_get },
 	{ ROUTE_NONE },
 };
 

@@ -89,7 +89,7 @@ void request_fail_error(struct request *request, struct error *err, const char *
 	case ERROR_INVALID:
 	case ERROR_UNSUPPORTED:
 	case ERROR_EXISTS:
-		fail(request, MHD_HTTP_BAD_REQUEST, invalid, err->message);
+		request_fail(request, MHD_HTTP_BAD_REQUEST, invalid, "%s%s%s", err->message, err->hint ? "; " : "", err->hint ? err->hint : "");
 		break;
 	case ERROR_TOO_LARGE:
 		fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", err->message);

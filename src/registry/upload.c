@@ -11,6 +11,7 @@ static void upload_describe(struct request *request, const char *id, int64_t siz
 	request_set(request, "Location", "%s/v2/%s/blobs/uploads/%s", request_prefix(request), request->target.repository, id);
 	request_set(request, "Range", "0-%lld", (long long)(size ? size - 1 : 0));
 	request_set(request, "Docker-Upload-UUID", "%s", id);
+	request_set(request, "OCI-Chunk-Min-Length", "1");
 }
 
 static void blob_created(struct request *request, const struct digest *digest)
@@ -79,16 +80,35 @@ static bool upload_mount(struct request *request)
 	return true;
 }
 
+/* How the digest will be made, so that nothing is read twice: that of ?digest=, or ?digest-algorithm= where the digest comes later. */
+static bool upload_algorithm(struct request *request, enum digest_algorithm *ret)
+{
+	const char *text = target_query(&request->target, "digest"), *name = target_query(&request->target, "digest-algorithm");
+	struct digest digest = { .algorithm = DIGEST_SHA256 };
+
+	if (text && !request_digest(request, text, &digest))
+		return false;
+	*ret = digest.algorithm;
+	if (text || !name)
+		return true;
+	*ret = str_equal(name, digest_algorithm_name(DIGEST_SHA512)) ? DIGEST_SHA512 : DIGEST_SHA256;
+	if (str_equal(name, digest_algorithm_name(*ret)))
+		return true;
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "digest-algorithm is sha256 or sha512");
+	return false;
+}
+
 void upload_post_begin(struct request *request)
 {
-	const char *text = target_query(&request->target, "digest");
 	struct error err _cleanup_(error_clear) = { 0 };
-	struct digest digest;
+	enum digest_algorithm algorithm;
 
-	if (upload_mount(request) || (text && !request_digest(request, text, &digest)))
+	if (upload_mount(request) || !upload_algorithm(request, &algorithm))
 		return;
 	if (upload_begin(request->server->store, &request->upload, &err) < 0)
 		upload_fail(request, &err);
+	else
+		upload_set_algorithm(request->upload, algorithm);
 }
 
 /* With a digest the body is the blob, unless there is none: then it comes in a PUT. */

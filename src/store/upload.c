@@ -189,6 +189,12 @@ char *upload_find(struct store *store, const struct digest *wanted)
 	return xstrdup(id);
 }
 
+void upload_set_algorithm(struct upload *upload, enum digest_algorithm algorithm)
+{
+	if (!upload->size)
+		digester_init(&upload->digester, algorithm);
+}
+
 /* Only a convenience for a next process: that it fails is no failure. */
 void upload_set_wanted(struct upload *upload, const struct digest *wanted)
 {
@@ -196,8 +202,7 @@ void upload_set_wanted(struct upload *upload, const struct digest *wanted)
 
 	upload->wanted = *wanted;
 	upload->has_wanted = true;
-	if (!upload->size)
-		digester_init(&upload->digester, wanted->algorithm);
+	upload_set_algorithm(upload, wanted->algorithm);
 	unlinkat(upload->store->dir, wanted_path(wanted, path), 0);
 	if (symlinkat(upload->id, upload->store->dir, path) < 0)
 		upload->has_wanted = false;
@@ -250,8 +255,7 @@ void upload_suspend(struct upload **at)
 {
 	if (!*at)
 		return;
-	if ((*at)->digester.algorithm == DIGEST_SHA256)
-		remember(*at);
+	remember(*at);
 	upload_free(at);
 }
 

@@ -70,6 +70,8 @@ void registry_options_clear(struct registry_options *options)
 	free(options->user);
 	strlist_free(&options->readable);
 	strlist_free(&options->writable);
+	keep_options_clear(&options->keep);
+	observe_options_clear(&options->observe);
 	*options = (struct registry_options){ 0 };
 }
 
@@ -85,6 +87,11 @@ static const struct {
 	{ "tls", tls_config },
 	{ "external-url", origin_config_url },
 	{ "trusted-proxies", origin_config_proxies },
+	{ "gc", gc_config },
+	{ "retention", retention_config },
+	{ "quotas", quotas_config },
+	{ "access_log", access_log_config },
+	{ "webhooks", webhooks_config },
 };
 
 /* ---- reading ---- */

@@ -32,6 +32,7 @@ static struct MHD_Response *response_of(const void *bytes, size_t len)
 void request_answer(struct request *request, unsigned status, const char *content_type, const void *bytes, size_t len)
 {
 	answer(request, status, content_type, response_of(bytes, len));
+	request->trace.sent = request->head ? 0 : (int64_t)len;
 }
 
 void request_answer_file(struct request *request, unsigned status, const char *content_type, int fd, int64_t start, int64_t len)
@@ -43,6 +44,7 @@ void request_answer_file(struct request *request, unsigned status, const char *c
 	if (!len)
 		fd_close(&fd);
 	answer(request, status, content_type, response);
+	request->trace.sent = request->head ? 0 : len;
 }
 
 /* Values come from what was parsed and checked; the library refuses line ends besides. */

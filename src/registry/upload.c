@@ -3,6 +3,7 @@
  * An upload lives in the store between two requests, and is taken from there for the time of one: the store's lock on it says that only one
  * request at a time adds to it, its memory of the running digest that nothing is hashed twice, and that it lies in a file that it
  * survives a restart. So there is no table of sessions here. */
+#include "base/fd.h"
 #include "registry/internal.h"
 #include "registry/range.h"
 
@@ -35,6 +36,9 @@ void upload_body_data(struct request *request, const void *bytes, size_t len)
 {
 	if (request->error.code || !request->upload)
 		return;
+	/* A body without a length is looked at as it grows. */
+	if (request->content_length < 0 && request->server->quotas && !quota_fits(request, upload_size(request->upload) + (int64_t)len))
+		return;
 	if (upload_write(request->upload, bytes, len, &request->error) == 0)
 		request->received += (int64_t)len;
 	else
@@ -46,6 +50,8 @@ static void upload_finish(struct request *request, const struct digest *digest)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 
+	if (!quota_take(request, upload_size(request->upload)))
+		return;
 	if (upload_commit_to(&request->upload, "", request->target.repository, digest, NULL, &err) == 0)
 		blob_created(request, digest);
 	else if (err.code == ERROR_CORRUPT)
@@ -55,6 +61,16 @@ static void upload_finish(struct request *request, const struct digest *digest)
 }
 
 /* ---- POST ---- */
+
+static bool mount_fits(struct request *request, const struct digest *digest)
+{
+	int64_t size = 0;
+
+	if (!request->server->quotas)
+		return true;
+	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, digest, &size, NULL);
+	return quota_take(request, size);
+}
 
 /* What can't be mounted becomes an ordinary upload: the specification's way. False if it did. */
 static bool upload_mount(struct request *request)
@@ -74,6 +90,8 @@ static bool upload_mount(struct request *request)
 	/* Without `from` any published repository may give it; what lies only among the local images is not published. */
 	if (from ? !store_blob_linked(store, "", from, &digest) : !store_blob_linked_anywhere(store, "", &digest))
 		return false;
+	if (!mount_fits(request, &digest))
+		return true;
 	if (store_blob_link(store, "", request->target.repository, &digest, NULL) < 0)
 		return false;
 	blob_created(request, &digest);
@@ -98,12 +116,17 @@ static bool upload_algorithm(struct request *request, enum digest_algorithm *ret
 	return false;
 }
 
+static int64_t length_known(const struct request *request)
+{
+	return request->content_length > 0 ? request->content_length : 1;
+}
+
 void upload_post_begin(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 	enum digest_algorithm algorithm;
 
-	if (upload_mount(request) || !upload_algorithm(request, &algorithm))
+	if (upload_mount(request) || !upload_algorithm(request, &algorithm) || !quota_fits(request, length_known(request)))
 		return;
 	if (upload_begin(request->server->store, &request->upload, &err) < 0)
 		upload_fail(request, &err);
@@ -151,6 +174,8 @@ static bool upload_take(struct request *request)
 /* A chunk starts where the upload ends, and is as long as it says. */
 static void chunk_check(struct request *request)
 {
+	if (!quota_fits(request, upload_size(request->upload) + length_known(request)))
+		return;
 	const char *text = request_header(request, "Content-Range");
 	struct error err _cleanup_(error_clear) = { 0 };
 	int64_t start, end, size = upload_size(request->upload);

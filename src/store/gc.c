@@ -370,19 +370,19 @@ static int cache_sweep(struct gc *gc, int64_t oldest, struct error *err)
 	return write_commit(&write, err);
 }
 
-static int gc_run(struct gc *gc, int64_t grace, int64_t cache_age, int64_t now, struct error *err)
+static int gc_run(struct gc *gc, int64_t uploads_age, int64_t cache_age, int64_t now, struct error *err)
 {
 	if ((cache_age >= 0 && cache_sweep(gc, now - cache_age * 1000, err) < 0) || graph_sweep(gc, err) < 0 || names_sweep(gc, err) < 0 ||
 	    orphans_sweep(gc, DIGEST_SHA256, err) < 0 || orphans_sweep(gc, DIGEST_SHA512, err) < 0 || layers_sweep(gc, err) < 0)
 		return -1;
-	uploads_sweep_older(gc->store, grace, &gc->freed.uploads, &gc->freed.uploads_bytes);
+	uploads_sweep_older(gc->store, uploads_age, &gc->freed.uploads, &gc->freed.uploads_bytes);
 	gc->freed.reclaimable_bytes = gc->freed.blobs_bytes + gc->freed.layers_bytes + gc->freed.uploads_bytes;
 	db_execute(&gc->db, "PRAGMA wal_checkpoint(PASSIVE)", NULL);
 	return 0;
 }
 
 /* Two at once would only be in each other's way: the second waits. */
-int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store_usage *ret_freed, struct error *err)
+int store_gc(struct store *store, int64_t grace, int64_t uploads_age, int64_t cache_age, struct store_usage *ret_freed, struct error *err)
 {
 	int64_t now = now_ms();
 	struct gc gc = { .store = store, .cutoff = now - grace * 1000 };
@@ -393,7 +393,7 @@ int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store
 		return error_errno(err, errno, "cannot open %s/locks/gc", store->path);
 	if (file_lock(lock, true, true, "locks/gc", err) < 0 || db_open(&gc.db, path, err) < 0)
 		return -1;
-	int result = gc_run(&gc, grace, cache_age, now, err);
+	int result = gc_run(&gc, uploads_age, cache_age, now, err);
 	db_close(&gc.db);
 	if (result == 0)
 		*ret_freed = gc.freed;

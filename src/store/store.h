@@ -165,9 +165,11 @@ struct store_usage {
 	int64_t blobs, blobs_bytes, layers, layers_bytes, containers, containers_bytes, uploads, uploads_bytes, cache_entries, reclaimable_bytes;
 };
 int store_usage(struct store *store, struct store_usage *ret, struct error *err);
-/* Removes what nothing needs and was not touched for `grace` seconds: blobs, manifests without tag in local repositories, unpacked layers, uploads,
- * build cache older than `cache_age` seconds (-1 keeps it). Works beside running servers and builds. */
-int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store_usage *ret_freed, struct error *err);
+/* Removes what nothing needs and was not touched for `grace` seconds: blobs, manifests without tag in local repositories, unpacked layers; uploads that
+ * nobody came back to for `uploads_age` seconds, build cache older than `cache_age` seconds (-1 keeps it). Works beside running servers and builds. */
+int store_gc(struct store *store, int64_t grace, int64_t uploads_age, int64_t cache_age, struct store_usage *ret_freed, struct error *err);
+/* The uploads alone: one look into one folder. Adds to the counts. */
+void store_sweep_uploads(struct store *store, int64_t age, struct store_usage *freed);
 /* Grows with every change of the store by anybody; 0 if it can't be told. For those who would look for work in vain. */
 int64_t store_changes(struct store *store);
 /* The numbers that a look at the tables gives: cheap enough for a page that is asked every few seconds. */

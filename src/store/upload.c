@@ -376,6 +376,11 @@ void uploads_sweep_older(struct store *store, int64_t age, int64_t *files, int64
 	closedir(list);
 }
 
+void store_sweep_uploads(struct store *store, int64_t age, struct store_usage *freed)
+{
+	uploads_sweep_older(store, age, &freed->uploads, &freed->uploads_bytes);
+}
+
 void uploads_sweep(struct store *store)
 {
 	int64_t files = 0, bytes = 0;

@@ -11,7 +11,7 @@ static struct store_usage sweep(struct store *store, int64_t cache_age)
 	struct store_usage freed = { 0 };
 
 	usleep(3000); /* times are milliseconds, and a grace of 0 spares this one */
-	works(store_gc(store, 0, cache_age, &freed, &err), &err, "gc runs");
+	works(store_gc(store, 0, 0, cache_age, &freed, &err), &err, "gc runs");
 	return freed;
 }
 
@@ -184,7 +184,7 @@ static void test_concurrent(struct store *store)
 			push_for_ever();
 	for (int round = 0; round < 40; round++) {
 		struct store_usage freed;
-		if (store_gc(store, 0, -1, &freed, &err) < 0)
+		if (store_gc(store, 0, 0, -1, &freed, &err) < 0)
 			printf("# gc: %s\n", err.message), error_clear(&err);
 		for (int i = 0; i < 5; i++) {
 			struct image image = { 0 };

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 
+struct digest;
 struct registry_options;
 struct request;
 struct retention_rule;
@@ -45,8 +46,8 @@ struct quotas;
 struct quotas *quotas_new(const struct keep_options *options); /* NULL without any */
 void quotas_free(struct quotas **at);
 /* Is there room for `bytes` more in the request's repository? Else the request is answered: 403 DENIED. Takes the room: what was not used
- * is given back by the next count of what is there. */
-bool quota_take(struct request *request, int64_t bytes);
-/* Only looks, for an upload that begins or goes on: 413 if the body will not fit, 403 if nothing fits any more. */
-bool quota_fits(struct request *request, int64_t bytes);
+ * is given back by the next count of what is there. A blob that the repository holds already needs none. */
+bool quota_take(struct request *request, const struct digest *digest, int64_t bytes);
+/* Only looks, for an upload that begins or goes on: 413 if the body will not fit, 403 if nothing fits any more. `digest` NULL: not yet known. */
+bool quota_fits(struct request *request, const struct digest *digest, int64_t bytes);
 #endif

@@ -142,8 +142,9 @@ void manifest_put_end(struct request *request)
 	struct store *store = request->server->store;
 	struct digest digest;
 
+	digest_of(DIGEST_SHA256, bytes, request->body.len, &digest);
 	if (!manifest_tags(request, by_digest, &tags) || (by_digest && !request_digest(request, request->target.item, &digest)) ||
-	    !quota_take(request, (int64_t)request->body.len))
+	    !quota_take(request, &digest, (int64_t)request->body.len))
 		return;
 	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err) :
 				 store_manifest_put(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err);

@@ -82,11 +82,11 @@ static void refuse(struct request *request, unsigned status, const struct quota 
 		     size_print((uint64_t)quota->options->bytes, limit));
 }
 
-static bool ask(struct request *request, int64_t bytes, bool take)
+static bool ask(struct request *request, const struct digest *digest, int64_t bytes, bool take)
 {
 	struct quotas *quotas = request->server->quotas;
 
-	if (!quotas)
+	if (!quotas || (digest && store_blob_linked(request->server->store, "", request->target.repository, digest)))
 		return true;
 	pthread_mutex_lock(&quotas->lock);
 	const struct quota *full = lacking(request, quotas, bytes);
@@ -99,12 +99,12 @@ static bool ask(struct request *request, int64_t bytes, bool take)
 	return !full;
 }
 
-bool quota_take(struct request *request, int64_t bytes)
+bool quota_take(struct request *request, const struct digest *digest, int64_t bytes)
 {
-	return ask(request, bytes, true);
+	return ask(request, digest, bytes, true);
 }
 
-bool quota_fits(struct request *request, int64_t bytes)
+bool quota_fits(struct request *request, const struct digest *digest, int64_t bytes)
 {
-	return ask(request, bytes, false);
+	return ask(request, digest, bytes, false);
 }

@@ -37,7 +37,7 @@ void upload_body_data(struct request *request, const void *bytes, size_t len)
 	if (request->error.code || !request->upload)
 		return;
 	/* A body without a length is looked at as it grows. */
-	if (request->content_length < 0 && request->server->quotas && !quota_fits(request, upload_size(request->upload) + (int64_t)len))
+	if (request->content_length < 0 && request->server->quotas && !quota_fits(request, NULL, upload_size(request->upload) + (int64_t)len))
 		return;
 	if (upload_write(request->upload, bytes, len, &request->error) == 0)
 		request->received += (int64_t)len;
@@ -50,7 +50,7 @@ static void upload_finish(struct request *request, const struct digest *digest)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 
-	if (!quota_take(request, upload_size(request->upload)))
+	if (!quota_take(request, digest, upload_size(request->upload)))
 		return;
 	if (upload_commit_to(&request->upload, "", request->target.repository, digest, NULL, &err) == 0)
 		blob_created(request, digest);
@@ -69,7 +69,7 @@ static bool mount_fits(struct request *request, const struct digest *digest)
 	if (!request->server->quotas)
 		return true;
 	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, digest, &size, NULL);
-	return quota_take(request, size);
+	return quota_take(request, digest, size);
 }
 
 /* What can't be mounted becomes an ordinary upload: the specification's way. False if it did. */
@@ -98,13 +98,20 @@ static bool upload_mount(struct request *request)
 	return true;
 }
 
-/* How the digest will be made, so that nothing is read twice: that of ?digest=, or ?digest-algorithm= where the digest comes later. */
-static bool upload_algorithm(struct request *request, enum digest_algorithm *ret)
+/* For quotas: a body without a length has a byte at least. */
+static int64_t length_known(const struct request *request)
+{
+	return request->content_length > 0 ? request->content_length : 1;
+}
+
+/* Is there room for it, and how will the digest be made, so that nothing is read twice? As that of ?digest=, or ?digest-algorithm= where the digest
+ * comes later. */
+static bool upload_wanted(struct request *request, enum digest_algorithm *ret)
 {
 	const char *text = target_query(&request->target, "digest"), *name = target_query(&request->target, "digest-algorithm");
 	struct digest digest = { .algorithm = DIGEST_SHA256 };
 
-	if (text && !request_digest(request, text, &digest))
+	if ((text && !request_digest(request, text, &digest)) || !quota_fits(request, text ? &digest : NULL, length_known(request)))
 		return false;
 	*ret = digest.algorithm;
 	if (text || !name)
@@ -116,17 +123,12 @@ static bool upload_algorithm(struct request *request, enum digest_algorithm *ret
 	return false;
 }
 
-static int64_t length_known(const struct request *request)
-{
-	return request->content_length > 0 ? request->content_length : 1;
-}
-
 void upload_post_begin(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 	enum digest_algorithm algorithm;
 
-	if (upload_mount(request) || !upload_algorithm(request, &algorithm) || !quota_fits(request, length_known(request)))
+	if (upload_mount(request) || !upload_wanted(request, &algorithm))
 		return;
 	if (upload_begin(request->server->store, &request->upload, &err) < 0)
 		upload_fail(request, &err);
@@ -174,7 +176,7 @@ static bool upload_take(struct request *request)
 /* A chunk starts where the upload ends, and is as long as it says. */
 static void chunk_check(struct request *request)
 {
-	if (!quota_fits(request, upload_size(request->upload) + length_known(request)))
+	if (!quota_fits(request, NULL, upload_size(request->upload) + length_known(request)))
 		return;
 	const char *text = request_header(request, "Content-Range");
 	struct error err _cleanup_(error_clear) = { 0 };

@@ -62,17 +62,22 @@ static struct upload *upload_new(struct store *store, const char *id)
 	return upload;
 }
 
+/* It gets its name when it is locked: a sweep that came between would take it for abandoned. */
 int upload_begin(struct store *store, struct upload **ret, struct error *err)
 {
-	char id[37], path[64];
+	char id[37], path[64], temporary[72];
 
 	uuid_make(id);
 	_cleanup_(upload_free) struct upload *upload = upload_new(store, id);
-	upload->fd = openat(store->dir, upload_path(id, path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	snprintf(temporary, sizeof temporary, "%s.tmp", upload_path(id, path));
+	upload->fd = openat(store->dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (upload->fd < 0)
 		return error_errno(err, errno, "cannot create %s/%s", store->path, path);
-	if (file_lock(upload->fd, true, false, path, err) < 0)
+	if (file_lock(upload->fd, true, false, path, err) < 0 || renameat(store->dir, temporary, store->dir, path) < 0) {
+		error_errno(err, errno, "cannot create %s/%s", store->path, path);
+		unlinkat(store->dir, temporary, 0);
 		return -1;
+	}
 	*ret = steal(upload);
 	return 0;
 }

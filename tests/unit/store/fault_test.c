@@ -214,7 +214,7 @@ static void test_order(void)
 	works(upload_commit(&upload, NULL, &digest, &err), &err, "a commit whose calls are watched");
 	tracing = false;
 	order[order_len] = '\0';
-	is_str(order, "wsrsws", "bytes, sync, rename, sync of the folder, rows, sync of the database");
+	is_str(order, "rwsrsws", "a name, bytes, sync, rename, sync of the folder, rows, sync of the database");
 	store_close(&store);
 }
 

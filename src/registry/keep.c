@@ -13,7 +13,7 @@
 #include "registry/config.h"
 #include "registry/internal.h"
 
-enum { EVERY_DEFAULT = 6 * 3600, GRACE_DEFAULT = 3600, UPLOADS_DEFAULT = 24 * 3600, FIRST_RUN = 600, RULES_MAX = 1000, QUOTAS_MAX = 1000 };
+enum { EVERY_DEFAULT = 6 * 3600, GRACE_DEFAULT = 6 * 3600 /* a large image over a slow line takes its time */, UPLOADS_DEFAULT = 24 * 3600, FIRST_RUN = 600, RULES_MAX = 1000, QUOTAS_MAX = 1000 };
 
 struct keeper {
 	struct server *server;
@@ -56,7 +56,7 @@ int gc_config(struct registry_options *options, const json_t *section, struct er
 	if (keep->gc_off)
 		return 0;
 	if (!json_is_object(section))
-		return error_set(err, ERROR_INVALID, "it must be false, or an object like {\"every\": \"6h\", \"grace\": \"1h\", \"uploads\": \"24h\"}");
+		return error_set(err, ERROR_INVALID, "it must be false, or an object like {\"every\": \"6h\", \"grace\": \"6h\", \"uploads\": \"24h\"}");
 	if (config_check_keys(section, known, err) < 0 || read_period(section, "every", &keep->gc_every, err) < 0 ||
 	    read_period(section, "grace", &keep->gc_grace, err) < 0 || read_period(section, "uploads", &keep->gc_uploads, err) < 0)
 		return -1;
@@ -178,7 +178,7 @@ static int run_parts(struct keeper *keeper, struct store_usage *freed, int64_t *
 	    store_retain(store, keeper->options->rules, keeper->options->rules_len, false, NULL, NULL, retained, err) < 0)
 		return -1;
 	if (keeper->sweeps || *retained)
-		return store_gc(store, keeper->grace, keeper->uploads, -1, freed, err);
+		return store_gc(store, &(struct gc_options){ keeper->grace, keeper->uploads, -1, true }, freed, err);
 	store_sweep_uploads(store, keeper->uploads, freed);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* Keeping the store small while the server runs: gc on a schedule, retention, quotas.
  *
  * Housekeeping runs in a thread that exists only while it works, so an idle server has neither its memory nor its reads: when nothing has
- * changed since the last time there is nothing to do, and nothing is done. */
+ * changed since the last time there is nothing to do, and nothing is done. It takes only what is published: images that the store's owner
+ * built or pulled, with or without a name, are his own business ('sampan gc'). */
 #ifndef REGISTRY_KEEP_H
 #define REGISTRY_KEEP_H
 #include <jansson.h>

@@ -166,8 +166,13 @@ struct store_usage {
 };
 int store_usage(struct store *store, struct store_usage *ret, struct error *err);
 /* Removes what nothing needs and was not touched for `grace` seconds: blobs, manifests without tag in local repositories, unpacked layers; uploads that
- * nobody came back to for `uploads_age` seconds, build cache older than `cache_age` seconds (-1 keeps it). Works beside running servers and builds. */
-int store_gc(struct store *store, int64_t grace, int64_t uploads_age, int64_t cache_age, struct store_usage *ret_freed, struct error *err);
+ * nobody came back to. Works beside running servers and builds. */
+struct gc_options {
+	int64_t grace, uploads; /* seconds */
+	int64_t cache;		/* build cache that was not used for so many seconds; -1 keeps it */
+	bool published;		/* only what is published over HTTP, and blobs that nobody holds: local images and unpacked layers stay */
+};
+int store_gc(struct store *store, const struct gc_options *options, struct store_usage *ret_freed, struct error *err);
 /* The uploads alone: one look into one folder. Adds to the counts. */
 void store_sweep_uploads(struct store *store, int64_t age, struct store_usage *freed);
 /* Grows with every change of the store by anybody; 0 if it can't be told. For those who would look for work in vain. */

@@ -124,7 +124,7 @@ static void forget(struct store *store)
 	store_tag_delete(store, "h.io", "fault", "1", NULL);
 	store_tag_delete(store, "", "fault", "1", NULL);
 	usleep(2000);
-	if (store_gc(store, 0, 0, -1, &freed, &err) < 0)
+	if (store_gc(store, &(struct gc_options){ .cache = -1 }, &freed, &err) < 0)
 		printf("# gc: %s\n", err.message);
 }
 

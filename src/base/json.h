@@ -28,6 +28,8 @@ int json_get_array(const json_t *object, const char *key, json_t **ret, struct e
 /* An array of strings, copied. */
 int json_get_strlist(const json_t *object, const char *key, struct strlist *ret, struct error *err);
 
+/* For texts of foreign origin: NULL, and what is no UTF-8, is left out. */
+void json_set_text(json_t *object, const char *key, const char *text);
 /* Compact, keys in the order in which they were set. Owned by the caller. */
 char *json_text(const json_t *value);
 /* A new array of the list's strings. */

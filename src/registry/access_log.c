@@ -126,31 +126,22 @@ static void add_combined(struct buf *line, struct request *request, const struct
 	buf_add_char(line, '\n');
 }
 
-/* A text that is no UTF-8 is left out. */
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	json_t *value = text ? json_string(text) : NULL;
-
-	if (value)
-		json_object_set_new(object, key, value);
-}
-
 static void add_json(struct buf *line, struct request *request, const struct tm *when, double seconds)
 {
 	_cleanup_(json_release) json_t *object = json_object();
 	char date[40];
 
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", when);
-	set_text(object, "time", date);
-	set_text(object, "remote", request_client_address(request));
-	set_text(object, "method", request->method);
-	set_text(object, "target", request->trace.target);
+	json_set_text(object, "time", date);
+	json_set_text(object, "remote", request_client_address(request));
+	json_set_text(object, "method", request->method);
+	json_set_text(object, "target", request->trace.target);
 	json_object_set_new(object, "status", json_integer((json_int_t)request->status));
 	json_object_set_new(object, "received", json_integer(request->trace.received));
 	json_object_set_new(object, "sent", json_integer(request->trace.sent));
 	json_object_set_new(object, "seconds", json_real((double)(int64_t)(seconds * 1e6) / 1e6));
-	set_text(object, "host", request_header(request, "Host"));
-	set_text(object, "agent", request_header(request, "User-Agent"));
+	json_set_text(object, "host", request_header(request, "Host"));
+	json_set_text(object, "agent", request_header(request, "User-Agent"));
 	_cleanup_(freep) char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	buf_printf(line, "%s\n", text ? text : "{}");
 }

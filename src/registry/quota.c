@@ -53,7 +53,7 @@ static void count(struct store *store, struct quota *quota)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (quota->counted && now.tv_sec - quota->counted < COUNT_SECONDS)
 		return;
-	quota->counted = now.tv_sec + 1;
+	quota->counted = now.tv_sec;
 	if (store_prefix_bytes(store, quota->options->prefix, &quota->used, &err) < 0)
 		log_error("the quota of '%s' could not be counted: %s", quota->options->prefix, err.message);
 }

@@ -42,7 +42,7 @@ static int describe(struct store *store, const struct repository_row *row, struc
 	said = store_image_description(store, &top);
 	add_platforms(out, platforms);
 	if (said)
-		buf_printf(out, "%s%s", out->len ? " " : "", said);
+		buf_printf(out, "%s%s", out->len ? " " : "", str_make_printable(said));
 	return 0;
 }
 

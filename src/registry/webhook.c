@@ -132,8 +132,9 @@ static json_t *event_target(struct request *request)
 	char digest[DIGEST_TEXT_SIZE];
 
 	digest_print(&event->digest, digest);
+	json_t *target = json_pack("{s:s, s:s}", "digest", digest, "repository", repository);
 	_cleanup_(freep) char *path = xprintf("/v2/%s/manifests/%s", repository, digest), *url = request_url(request, path);
-	json_t *target = json_pack("{s:s, s:s, s:s*}", "digest", digest, "repository", repository, "url", url);
+	json_set_text(target, "url", url);
 	if (event->tag)
 		json_object_set_new(target, "tag", json_string(event->tag));
 	if (event->media_type) {
@@ -146,12 +147,13 @@ static json_t *event_target(struct request *request)
 
 static json_t *event_request(struct request *request)
 {
-	const char *host = request_header(request, "Host"), *agent = request_header(request, "User-Agent");
 	char id[UUID_TEXT_SIZE];
 
 	uuid_make(id);
-	return json_pack("{s:s, s:s, s:o*, s:s, s:o*}", "id", id, "addr", request_client_address(request), "host", host ? json_string(host) : NULL, "method",
-			 request->method, "useragent", agent ? json_string(agent) : NULL);
+	json_t *object = json_pack("{s:s, s:s, s:s}", "id", id, "addr", request_client_address(request), "method", request->method);
+	json_set_text(object, "host", request_header(request, "Host"));
+	json_set_text(object, "useragent", request_header(request, "User-Agent"));
+	return object;
 }
 
 static char *envelope(struct request *request)

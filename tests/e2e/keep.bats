@@ -60,6 +60,9 @@ gone() { [ "$(status "$1")" = 404 ]; }
   sleep 7
   after=$(grep -h '^write_bytes\|^syscw' "/proc/$REGISTRY_PID/io" | xargs)
   [ "$before" = "$after" ] || { echo "$before, then $after"; false; }
+  push auto/b v1 "something new"
+  "$SAMPAN" --root "$T/auto" registry rm -q auto/b:v1
+  eventually gone "$U/auto/b/blobs/$(digest "something new")"
   end "$REGISTRY_PID"
 }
 

@@ -130,6 +130,12 @@ assert types["sampan_http_request_duration_seconds"] == "histogram"'
   eventually lines_of "$T/got" 4
   [ "$(tail -1 "$T/got" | jq -r .body | jq -r '.events[0].action')" = pull ]
   eventually metric_is sampan_webhook_delivered_total 2
+  # Bytes that are no text hide nothing.
+  curl -sf -X DELETE -H $'Host: \xff\xfe' -A $'\xff' "$U/hooked/a/manifests/v1"
+  eventually lines_of "$T/got" 5
+  [ "$(tail -1 "$T/got" | jq -r .body | jq -r '.events[0].action')" = delete ]
+  push hooked/a v1
+  eventually lines_of "$T/got" 6
   end "$HOOK_PID"
 
   curl -sf -X DELETE "$U/hooked/a/manifests/v1"

@@ -132,6 +132,18 @@ static void manifest_refused(struct request *request, struct error *err)
 		request_fail_error(request, err, "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID");
 }
 
+/* One that is here already may get another tag in a full repository, too. */
+static bool manifest_fits(struct request *request, const struct digest *named)
+{
+	struct digest digest;
+
+	if (!request->server->quotas)
+		return true;
+	if (!named)
+		digest_of(DIGEST_SHA256, request->body.data ? request->body.data : "", request->body.len, &digest);
+	return quota_take(request, named ? named : &digest, (int64_t)request->body.len);
+}
+
 void manifest_put_end(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
@@ -142,9 +154,8 @@ void manifest_put_end(struct request *request)
 	struct store *store = request->server->store;
 	struct digest digest;
 
-	digest_of(DIGEST_SHA256, bytes, request->body.len, &digest);
 	if (!manifest_tags(request, by_digest, &tags) || (by_digest && !request_digest(request, request->target.item, &digest)) ||
-	    !quota_take(request, &digest, (int64_t)request->body.len))
+	    !manifest_fits(request, by_digest ? &digest : NULL))
 		return;
 	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err) :
 				 store_manifest_put(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err);

@@ -98,7 +98,7 @@ static bool upload_mount(struct request *request)
 	return true;
 }
 
-/* For quotas: a body without a length has a byte at least. */
+/* Of an upload that begins: a byte at least, so that a full repository says so at once. */
 static int64_t length_known(const struct request *request)
 {
 	return request->content_length > 0 ? request->content_length : 1;
@@ -176,7 +176,7 @@ static bool upload_take(struct request *request)
 /* A chunk starts where the upload ends, and is as long as it says. */
 static void chunk_check(struct request *request)
 {
-	if (!quota_fits(request, NULL, upload_size(request->upload) + length_known(request)))
+	if (!quota_fits(request, NULL, upload_size(request->upload) + (request->content_length > 0 ? request->content_length : 0)))
 		return;
 	const char *text = request_header(request, "Content-Range");
 	struct error err _cleanup_(error_clear) = { 0 };

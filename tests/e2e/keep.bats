@@ -146,6 +146,17 @@ gone() { [ "$(status "$1")" = 404 ]; }
   end "$REGISTRY_PID"
 }
 
+@test "what fits a quota to the last byte fits, in chunks too" {
+  serve "$T/exact" '{"quotas": [{"prefix": "", "size": "10"}]}'
+  local at
+  at=$(curl -s -D - -o /dev/null -X POST "$U/a/blobs/uploads/" | sed -n 's/^Location: //Ip' | tr -d '\r')
+  [ "$(status -X PATCH --data-binary 0123456789 "http://$REGISTRY$at")" = 202 ]
+  [ "$(status -X PUT "http://$REGISTRY$at?digest=$(digest 0123456789)")" = 201 ]
+  [ "$(status -X POST "$U/a/blobs/uploads/")" = 403 ]
+  [ "$(blob a 0123456789)" = 201 ]
+  end "$REGISTRY_PID"
+}
+
 @test "settings that are wrong are told" {
   while IFS='|' read -r text says; do
     echo "$text" >"$T/bad.json"

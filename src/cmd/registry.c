@@ -105,15 +105,12 @@ int registry_ask(struct endpoint *endpoint, const char *method, const char *url,
 	return ret->status >= 200 && ret->status < 300 ? 0 : endpoint_failed(endpoint, ret, err);
 }
 
-/* `</v2/…>; rel="next"`, or NULL. */
 static char *next_page(const struct answer *answer)
 {
-	const char *link = answer_header(answer, "Link"), *end = link && *link == '<' ? strchr(link, '>') : NULL;
+	const char *link = answer_header(answer, "Link");
+	_cleanup_(freep) char *target = link ? link_next(link) : NULL;
 
-	if (!end || !strstr(end, "next"))
-		return NULL;
-	_cleanup_(freep) char *target = xstrndup(link + 1, (size_t)(end - link - 1));
-	return *target == '/' ? steal(target) : url_resolve(answer->url, target);
+	return !target || *target == '/' ? steal(target) : url_resolve(answer->url, target);
 }
 
 int registry_list(struct endpoint *endpoint, const char *url, const char *scope, const char *key, struct strlist *ret, struct error *err)

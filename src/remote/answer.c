@@ -235,6 +235,45 @@ invalid:
 	return error_set(err, ERROR_INVALID, "not a Content-Range of bytes");
 }
 
+/* The parameters behind a link's target; returns what follows them. */
+static const char *link_parameters(const char *at, bool *ret_next)
+{
+	while (*(at = skip_blank(at)) == ';') {
+		at = skip_blank(at + 1);
+		size_t name = strcspn(at, "=;, \t");
+		bool rel = name == 3 && !strncasecmp(at, "rel", 3);
+		at = skip_blank(at + name);
+		if (*at != '=')
+			continue;
+		at = skip_blank(at + 1);
+		bool quoted = *at == '"';
+		at += quoted;
+		size_t value = strcspn(at, quoted ? "\"" : ";, \t");
+		*ret_next |= rel && value == 4 && !strncasecmp(at, "next", 4);
+		at += value;
+		at += quoted && *at == '"';
+	}
+	return at;
+}
+
+char *link_next(const char *text)
+{
+	const char *at = text;
+
+	while (*(at = skip_blank(at)) == '<') {
+		const char *target = at + 1, *end = strchr(target, '>');
+		bool next = false;
+		if (!end)
+			return NULL;
+		at = link_parameters(end + 1, &next);
+		if (next && end > target)
+			return xstrndup(target, (size_t)(end - target));
+		if (*at++ != ',')
+			return NULL;
+	}
+	return NULL;
+}
+
 int retry_after_parse(const char *text, time_t now)
 {
 	const char *at = skip_blank(text);

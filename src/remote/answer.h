@@ -39,6 +39,9 @@ struct content_range {
 };
 int content_range_parse(const char *text, struct content_range *ret, struct error *err);
 
+/* The target with rel="next" of a Link (RFC 8288), or NULL. Owned by the caller. */
+char *link_next(const char *text);
+
 enum { RETRY_AFTER_MAX = 86400 };
 /* Seconds to wait, 0 to RETRY_AFTER_MAX, from a count or an HTTP date; -1 if it is neither. */
 int retry_after_parse(const char *text, time_t now);

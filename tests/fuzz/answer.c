@@ -1,4 +1,4 @@
-/* Content-Range, Retry-After and error bodies: accepted numbers are in bounds, reasons are one clean line. */
+/* Content-Range, Retry-After, Link and error bodies: accepted numbers are in bounds, reasons are one clean line. */
 #include <stdint.h>
 
 #include "remote/answer.h"
@@ -28,6 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	int seconds = retry_after_parse(text, 1445412480);
 	if (seconds < -1 || seconds > RETRY_AFTER_MAX)
+		abort();
+	_cleanup_(freep) char *next = link_next(text);
+	if (next && (!*next || strchr(next, '>') || !strstr(text, next)))
 		abort();
 	check_reason(data, size);
 	return 0;

@@ -2,6 +2,7 @@
  * "challenge" (WWW-Authenticate, scheme, realm, service, scope), "bad-challenge" (text, part of the message),
  * "range" (Content-Range, first, last, total), "bad-range" (text),
  * "retry" (Retry-After at 2015-10-21T07:28:00Z, seconds or -1),
+ * "link" (Link, its next),
  * "reason" (body, what is shown of it; %e% is the escape character). */
 #include "remote/answer.h"
 
@@ -49,6 +50,13 @@ static void run_range(const struct strlist *f)
 	is_int(range.total, atoll(f->items[4]), "  total");
 }
 
+static void run_link(const struct strlist *f)
+{
+	_cleanup_(freep) char *next = link_next(f->items[1]);
+
+	is_str(or_none(next), f->items[2], f->items[1]);
+}
+
 static void run_reason(const struct strlist *f)
 {
 	struct answer answer _cleanup_(answer_clear) = { 0 };
@@ -73,6 +81,8 @@ static void run(const struct strlist *f)
 		fails(content_range_parse(f->items[1], &range, &err), &err, ERROR_INVALID, "Content-Range", f->items[1]);
 	else if (str_equal(f->items[0], "retry"))
 		is_int(retry_after_parse(f->items[1], NOW), atoll(f->items[2]), f->items[1]);
+	else if (str_equal(f->items[0], "link"))
+		run_link(f);
 	else if (str_equal(f->items[0], "reason"))
 		run_reason(f);
 	else

@@ -127,8 +127,8 @@ const struct command command_registry_ls = {
 	.name = "registry ls",
 	.usage = "[PATTERN|HOST:PORT]",
 	.summary = "List repositories",
-	.details = "SIZE is what all of a repository's tags and manifests take; what repositories share counts for each. PATTERN is the shell's, its '*' matches '/'\n"
-		   "as well. Of another registry there are only names. -q prints the names alone.",
+	.details = "SIZE is what all of a repository's tags and manifests take; what repositories share counts for each. PATTERN is the shell's,\n"
+		   "its '*' matches '/' as well. Of another registry there are only names. -q prints the names alone.",
 	.options = remote_options,
 	.max_args = 1,
 	.run = run_ls,

@@ -63,7 +63,8 @@ static int apply(struct context *context, struct store *store, const struct keep
 	if (context->format == FORMAT_JSON || (count && !context->quiet))
 		table_print(table, context->format, stdout);
 	if (context->format == FORMAT_TEXT && !context->quiet)
-		printf("%s%lld tags or manifests %s\n", count ? "\n" : "", (long long)count, dry_run ? "would go" : "are gone; 'sampan registry gc' frees their space");
+		printf("%s%lld tags or manifests %s\n", count ? "\n" : "", (long long)count,
+		       dry_run ? "would go" : "are gone; 'sampan registry gc' frees their space");
 	return 0;
 }
 
@@ -91,8 +92,8 @@ const struct command command_registry_retain = {
 	.name = "registry retain",
 	.usage = "[OPTIONS] [PATTERN…]",
 	.summary = "Take away tags and manifests that retention rules let go",
-	.details = "Without options the rules of the settings are applied, as the server itself does before its gc. With --keep, --newer-than, --tags or --untagged\n"
-		   "these are the rule for the repositories that PATTERN names: a tag stays if one of them keeps it.",
+	.details = "Without options the rules of the settings are applied, as the server itself does before its gc. With --keep, --newer-than, --tags\n"
+		   "or --untagged these are the rule for the repositories that PATTERN names: a tag stays if one of them keeps it.",
 	.options = options,
 	.max_args = -1,
 	.run = run,

@@ -13,7 +13,14 @@
 #include "registry/config.h"
 #include "registry/internal.h"
 
-enum { EVERY_DEFAULT = 6 * 3600, GRACE_DEFAULT = 6 * 3600 /* a large image over a slow line takes its time */, UPLOADS_DEFAULT = 24 * 3600, FIRST_RUN = 600, RULES_MAX = 1000, QUOTAS_MAX = 1000 };
+enum {
+	EVERY_DEFAULT = 6 * 3600,
+	GRACE_DEFAULT = 6 * 3600, /* a large image over a slow line takes its time */
+	UPLOADS_DEFAULT = 24 * 3600,
+	FIRST_RUN = 600,
+	RULES_MAX = 1000,
+	QUOTAS_MAX = 1000,
+};
 
 struct keeper {
 	struct server *server;

@@ -87,20 +87,25 @@ static void one(struct buf *out, const char *name, const char *type, const char 
 	buf_printf(out, "%s %.17g\n", name, value);
 }
 
+static void add_statuses(struct buf *out, const struct metrics *metrics, size_t method, size_t route)
+{
+	for (size_t i = 0; i < array_len(statuses); i++) {
+		uint64_t n = get(&metrics->requests[method][route][i]);
+		char status[12] = "other";
+		if (statuses[i])
+			snprintf(status, sizeof status, "%u", statuses[i]);
+		if (n)
+			buf_printf(out, "sampan_http_requests_total{method=\"%s\",route=\"%s\",status=\"%s\"} %llu\n", methods[method],
+				   route_name((enum route)route), status, (unsigned long long)n);
+	}
+}
+
 static void add_requests(struct buf *out, const struct metrics *metrics)
 {
 	head(out, "sampan_http_requests_total", "counter", "Requests that were answered.");
 	for (size_t method = 0; method < array_len(methods); method++)
 		for (size_t route = 0; route < ROUTE_COUNT; route++)
-			for (size_t status = 0; status < array_len(statuses); status++) {
-				uint64_t n = get(&metrics->requests[method][route][status]);
-				if (!n)
-					continue;
-				buf_printf(out, "sampan_http_requests_total{method=\"%s\",route=\"%s\",status=\"", methods[method], route_name((enum route)route));
-				if (statuses[status])
-					buf_printf(out, "%u", statuses[status]);
-				buf_printf(out, "%s\"} %llu\n", statuses[status] ? "" : "other", (unsigned long long)n);
-			}
+			add_statuses(out, metrics, method, route);
 }
 
 static void add_bytes(struct buf *out, const char *name, const char *help, const uint64_t counters[array_len(methods)])

@@ -163,9 +163,10 @@ static char *envelope(struct request *request)
 	uuid_make(id);
 	gethostname(host, sizeof host - 1);
 	time_print(time(NULL), when);
-	_cleanup_(json_release) json_t *root = json_pack("{s:[{s:s, s:s, s:s, s:o, s:o, s:{}, s:{s:s*, s:s}}]}", "events", "id", id, "timestamp", when, "action",
-							 request->trace.event.action, "target", event_target(request), "request", event_request(request),
-							 "actor", "source", "addr", host, "instanceID", store_id(request->server->store));
+	_cleanup_(json_release) json_t *root =
+		json_pack("{s:[{s:s, s:s, s:s, s:o, s:o, s:{}, s:{s:s, s:s}}]}", "events", "id", id, "timestamp", when, "action",
+			  request->trace.event.action, "target", event_target(request), "request", event_request(request), "actor", "source", "addr",
+			  host, "instanceID", store_id(request->server->store));
 	return root ? json_text(root) : NULL;
 }
 

@@ -92,7 +92,7 @@ gone() { [ "$(status "$1")" = 404 ]; }
   curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary "$index" "$U/team/app/manifests/all"
   push other/app v1 "other layer"
 
-  echo '{"retention": [{"repositories": ["team/*"], "keep_newest": 1, "tags": ["st*", "v4"], "untagged_older_than": 0}]}' >"$T/rules.json"
+  echo '{"webhooks": [{"url": "http://127.0.0.1/", "secret_env": "SAMPAN_NOT_SET"}], "retention": [{"repositories": ["team/*"], "keep_newest": 1, "tags": ["st*", "v4"], "untagged_older_than": 0}]}' >"$T/rules.json"
   run -0 "$SAMPAN" --root "$T/retain" registry retain --dry-run --config "$T/rules.json" --format json
   [ "$(jq -r '[.[].tag | select(. != null and . != "")] | sort | join(" ")' <<<"$output")" = "v1 v2 v3" ]
   [ "$(tags "$T/retain" team/app | wc -w)" = 7 ]

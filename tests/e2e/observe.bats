@@ -102,7 +102,8 @@ assert types["sampan_http_request_duration_seconds"] == "histogram"'
   grep '^{' "$T/serve-${REGISTRY##*:}.log" | tail -1 | jq -e '.status == 404 and .method == "GET" and .remote == "127.0.0.1" and .sent > 0'
   end "$REGISTRY_PID"
   serve "$T/log" '{}'
-  curl -s -o /dev/null "$U/"
+  kill -HUP "$REGISTRY_PID"
+  curl -sf -o /dev/null "$U/"
   [ "$(wc -l <"$T/serve-${REGISTRY##*:}.log")" = 1 ]
   end "$REGISTRY_PID"
 }

@@ -105,8 +105,8 @@ static void referrers_link(struct request *request, const char *type, const stru
 	_cleanup_(freep) char *filter = type ? target_escape(type) : NULL;
 	char text[DIGEST_TEXT_SIZE];
 
-	request_set(request, "Link", "</v2/%s/referrers/%s?%s%s%slast=%s>; rel=\"next\"", request->target.repository, request->target.item,
-		    type ? "artifactType=" : "", type ? filter : "", type ? "&" : "", digest_print(last, text));
+	request_set(request, "Link", "<%s/v2/%s/referrers/%s?%s%s%slast=%s>; rel=\"next\"", request_prefix(request),
+		    request->target.repository, request->target.item, type ? "artifactType=" : "", type ? filter : "", type ? "&" : "", digest_print(last, text));
 }
 
 /* No referrers are an empty index, also for a subject that isn't there (yet). */

@@ -102,6 +102,14 @@ int json_check_keys(const json_t *object, const char *const *known, const char *
 	return 0;
 }
 
+void json_set_text(json_t *object, const char *key, const char *text)
+{
+	json_t *value = text ? json_string(text) : NULL;
+
+	if (value)
+		json_object_set_new(object, key, value);
+}
+
 char *json_text(const json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);

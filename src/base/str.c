@@ -205,6 +205,27 @@ char *size_print(uint64_t bytes, char out[16])
 	return out;
 }
 
+int period_parse(const char *text, int64_t *ret_seconds, struct error *err)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 7 * 86400 } };
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+	_cleanup_(freep) char *number = text ? xstrndup(text, digits) : NULL;
+	int64_t value, unit = 0;
+
+	for (size_t i = 0; text && i < array_len(units); i++)
+		if (!text[digits] || (text[digits] == units[i].letter && !text[digits + 1])) {
+			unit = units[i].seconds;
+			break;
+		}
+	if (!unit || str_to_int(number, 0, INT32_MAX, &value, NULL) < 0)
+		return error_set(err, ERROR_INVALID, "'%s' is not a time; write it as 30m, 12h, 7d or a number of seconds", text ? text : "");
+	*ret_seconds = value * unit;
+	return 0;
+}
+
 int size_parse(const char *text, uint64_t *ret, struct error *err)
 {
 	static const char letters[] = "bkmgt";

@@ -50,6 +50,8 @@ void strlist_env_set(struct strlist *list, const char *name, const char *value);
 char *size_print(uint64_t bytes, char out[16]);
 /* "512m", "1g", "1.5GiB", "4096": bytes. */
 int size_parse(const char *text, uint64_t *ret, struct error *err);
+/* "90s", "30m", "12h", "7d", "2w", or a number of seconds. */
+int period_parse(const char *text, int64_t *ret_seconds, struct error *err);
 /* "3 minutes ago", "2 weeks ago"; `out` is returned. */
 char *age_print(time_t then, time_t now, char out[32]);
 /* RFC 3339 in UTC with seconds: 2026-01-02T03:04:05Z; `out` is returned. */

@@ -79,7 +79,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 
 	(void)argc, (void)argv;
 	if (parse_grace(&grace, err) < 0 || store_open(context->root, &store, err) < 0 ||
-	    store_gc(store, grace, all ? 0 : cache ? grace : -1, &freed, err) < 0)
+	    store_gc(store, &(struct gc_options){ grace, grace, all ? 0 : cache ? grace : -1, false }, &freed, err) < 0)
 		return -1;
 	if (context->format == FORMAT_JSON)
 		print_json(&freed);

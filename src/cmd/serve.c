@@ -64,13 +64,13 @@ const struct command command_serve = {
 	.details = "It speaks the OCI distribution protocol, over plain HTTP or HTTPS, to everybody who can reach the address:\n"
 		   "docker, podman, containerd, skopeo and K3s push to it and pull from it. With a certificate, an address\n"
 		   "without http:// in front speaks HTTPS. Clients learn to trust the authority of --tls auto from /ca.crt,\n"
-		   "whose fingerprint the start prints. SIGHUP, and a change of their files, reload certificates; SIGTERM ends it\n"
-		   "cleanly. Sockets of a systemd .socket unit are used too.\n\n"
+		   "whose fingerprint the start prints. SIGHUP, and a change of their files, reload certificates, and it opens\n"
+		   "the access log anew; SIGTERM ends it cleanly. Sockets of a systemd .socket unit are used too.\n\n"
 		   "The settings file is a JSON object: \"listen\": [ADDRESS…], \"connections\": N, \"timeouts\": {\"headers\": SECONDS,\n"
 		   "\"silence\": SECONDS, \"transfer\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
 		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"
-		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}, and for the cache of other registries \"upstreams\"\n"
-		   "and \"cache\": see doc/cache.md.",
+		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}; for the cache of other registries \"upstreams\" and\n"
+		   "\"cache\" (doc/cache.md); for gc, retention, quotas, access log and webhooks see doc/REGISTRY.md.",
 	.options = options,
 	.max_args = 0,
 	.run = run,

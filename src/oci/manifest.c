@@ -13,6 +13,12 @@ static bool has_field(const json_t *object, const char *key)
 	return value && !json_is_null(value);
 }
 
+static int refuse_schema1(struct error *err)
+{
+	error_set(err, ERROR_UNSUPPORTED, "it is of the old schema 1, which has no digests of its parts");
+	return error_hint(err, "push the image again with a docker newer than 1.10");
+}
+
 static int check_version(const json_t *object, struct error *err)
 {
 	int64_t version;
@@ -20,10 +26,8 @@ static int check_version(const json_t *object, struct error *err)
 
 	if (found < 0)
 		return -1;
-	if (version == 1 || has_field(object, "fsLayers")) {
-		error_set(err, ERROR_UNSUPPORTED, "it is of the old schema 1, which has no digests of its parts");
-		return error_hint(err, "push the image again with a docker newer than 1.10");
-	}
+	if (version == 1 || has_field(object, "fsLayers"))
+		return refuse_schema1(err);
 	if (!found)
 		return error_set(err, ERROR_INVALID, "the field 'schemaVersion' is missing");
 	return version == 2 ? 0 : error_set(err, ERROR_INVALID, "schemaVersion is %lld, not 2", (long long)version);
@@ -43,7 +47,7 @@ static int type_said(const char *text, enum media_type *ret, struct error *err)
 		if (!strncasecmp(text, silent[i], strlen(silent[i])))
 			return 0;
 	if (type == MEDIA_DOCKER_SCHEMA1 || type == MEDIA_DOCKER_SCHEMA1_SIGNED)
-		return error_set(err, ERROR_UNSUPPORTED, "it is of the old schema 1, which has no digests of its parts");
+		return refuse_schema1(err);
 	return error_set(err, ERROR_UNSUPPORTED, "'%.100s' is not the type of a manifest or index", text);
 }
 

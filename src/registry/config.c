@@ -72,6 +72,8 @@ void registry_options_clear(struct registry_options *options)
 	strlist_free(&options->readable);
 	strlist_free(&options->writable);
 	proxy_free(&options->proxy);
+	keep_options_clear(&options->keep);
+	observe_options_clear(&options->observe);
 	*options = (struct registry_options){ 0 };
 }
 
@@ -89,6 +91,11 @@ static const struct {
 	{ "trusted-proxies", origin_config_proxies },
 	{ "upstreams", proxy_read_upstreams },
 	{ "cache", proxy_read_cache },
+	{ "gc", gc_config },
+	{ "retention", retention_config },
+	{ "quotas", quotas_config },
+	{ "access_log", access_log_config },
+	{ "webhooks", webhooks_config },
 };
 
 /* ---- reading ---- */
@@ -100,24 +107,15 @@ int config_check_keys(const json_t *object, const char *const *known, struct err
 
 int config_get_period(const json_t *object, const char *key, int64_t *ret, struct error *err)
 {
-	static const struct {
-		char letter;
-		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 7 * 86400 } };
-	const char *text;
-	int64_t number;
-	int found = json_get_string(object, key, &text, err);
+	const json_t *value = json_object_get(object, key);
 
-	if (found <= 0)
-		return found;
-	for (size_t i = 0; *text && i < array_len(units); i++) {
-		_cleanup_(freep) char *digits = xstrndup(text, strlen(text) - 1);
-		if (text[strlen(text) - 1] != units[i].letter || str_to_int(digits, 0, INT32_MAX, &number, NULL) < 0)
-			continue;
-		*ret = number * units[i].seconds;
-		return 1;
-	}
-	return error_set(err, ERROR_INVALID, "'%s' must be a time like 30s, 5m, 12h, 7d or 4w", key);
+	if (!value)
+		return 0;
+	if (json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= INT32_MAX)
+		*ret = json_integer_value(value);
+	else if (!json_is_string(value) || period_parse(json_string_value(value), ret, NULL) < 0)
+		return error_set(err, ERROR_INVALID, "'%s' must be a time like 30s, 5m, 12h, 7d or 4w, or a number of seconds", key);
+	return 1;
 }
 
 static int apply(const json_t *settings, struct registry_options *options, struct error *err)

@@ -23,6 +23,9 @@ struct server {
 	const struct origin *origin; /* where clients see us; borrowed */
 	const struct registry_options *options; /* borrowed */
 	struct proxy *proxy;  /* NULL: no upstreams; borrowed */
+	struct observer *observer;
+	struct keeper *keeper;
+	struct quotas *quotas; /* NULL: none */
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
 	struct connection *connections;
@@ -76,6 +79,7 @@ struct request {
 	bool upload_known;		   /* a client knows its id: keep it if the connection breaks */
 	int64_t received;
 	struct error error;		   /* the first failure while the body came */
+	struct trace trace;
 };
 
 struct operation {
@@ -163,4 +167,9 @@ void tags_get(struct request *request);
 void catalog_get(struct request *request);
 void referrers_get(struct request *request);
 void join_get(struct request *request);
+void ping_get(struct request *request);
+void search_get(struct request *request);
+void metrics_get(struct request *request);
+void health_get(struct request *request);
+void ready_get(struct request *request);
 #endif

@@ -101,18 +101,29 @@ void catalog_get(struct request *request)
 	page_answer(request, &page, object, "/v2/_catalog");
 }
 
+static void referrers_link(struct request *request, const char *type, const struct digest *last)
+{
+	_cleanup_(freep) char *filter = type ? target_escape(type) : NULL;
+	char text[DIGEST_TEXT_SIZE];
+
+	request_set(request, "Link", "<%s/v2/%s/referrers/%s?%s%s%slast=%s>; rel=\"next\"", request_prefix(request),
+		    request->target.repository, request->target.item, type ? "artifactType=" : "", type ? filter : "", type ? "&" : "", digest_print(last, text));
+}
+
 /* No referrers are an empty index, also for a subject that isn't there (yet). */
 void referrers_get(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 	struct manifest index _cleanup_(manifest_clear) = { 0 };
 	struct buf text _cleanup_(buf_free) = { 0 };
-	const char *type = target_query(&request->target, "artifactType");
-	struct digest subject;
+	const char *type = target_query(&request->target, "artifactType"), *last = target_query(&request->target, "last");
+	struct digest subject, behind;
+	bool more;
 
-	if (!request_digest(request, request->target.item, &subject) || (request->mirror && proxy_referrers(request)))
+	if (!request_digest(request, request->target.item, &subject) || (request->mirror && proxy_referrers(request)) ||
+	    (last && !request_digest(request, last, &behind)))
 		return;
-	if (store_referrers(request->server->store, "", request->target.repository, &subject, type, &index, &err) < 0) {
+	if (store_referrers(request->server->store, "", request->target.repository, &subject, type, last ? &behind : NULL, &index, &more, &err) < 0) {
 		request_fail_error(request, &err, "NAME_UNKNOWN", "NAME_INVALID");
 		return;
 	}
@@ -120,4 +131,6 @@ void referrers_get(struct request *request)
 	request_answer(request, MHD_HTTP_OK, media_type_text(MEDIA_OCI_INDEX), text.data, text.len);
 	if (type)
 		request_set(request, "OCI-Filters-Applied", "artifactType");
+	if (more)
+		referrers_link(request, type, &index.children[index.children_len - 1].digest);
 }

@@ -22,6 +22,12 @@ static bool manifest_named(struct request *request, struct digest *ret)
 	return false;
 }
 
+/* The tag that a request names, or NULL. */
+static const char *tag_of(struct request *request)
+{
+	return strchr(request->target.item, ':') ? NULL : request->target.item;
+}
+
 void manifest_get(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
@@ -45,6 +51,8 @@ void manifest_get(struct request *request)
 	request_set(request, "Docker-Content-Digest", "%s", name);
 	request_set(request, "ETag", "\"%s\"", name);
 	proxy_describe(request);
+	if (!request->head)
+		event_note(request, "pull", &digest, tag_of(request), media_type, (int64_t)text.len);
 }
 
 /* ---- PUT ---- */
@@ -109,7 +117,10 @@ static void manifest_created(struct request *request, const struct digest *diges
 	request_set(request, "Docker-Content-Digest", "%s", text);
 	for (size_t i = 0; by_digest && i < tags->len; i++)
 		request_set(request, "OCI-Tag", "%s", tags->items[i]);
-	if (manifest_parse(request->body.data, request->body.len, request_header(request, "Content-Type"), &manifest, NULL) == 0 && manifest.has_subject)
+	if (manifest_parse(request->body.data, request->body.len, request_header(request, "Content-Type"), &manifest, NULL) < 0)
+		return;
+	event_note(request, "push", digest, tags->len ? tags->items[0] : NULL, media_type_text(manifest.type), (int64_t)request->body.len);
+	if (manifest.has_subject)
 		request_set(request, "OCI-Subject", "%s", digest_print(&manifest.subject.digest, subject));
 }
 
@@ -123,6 +134,18 @@ static void manifest_refused(struct request *request, struct error *err)
 		request_fail_error(request, err, "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID");
 }
 
+/* One that is here already may get another tag in a full repository, too. */
+static bool manifest_fits(struct request *request, const struct digest *named)
+{
+	struct digest digest;
+
+	if (!request->server->quotas)
+		return true;
+	if (!named)
+		digest_of(DIGEST_SHA256, request->body.data ? request->body.data : "", request->body.len, &digest);
+	return quota_take(request, named ? named : &digest, (int64_t)request->body.len);
+}
+
 void manifest_put_end(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
@@ -133,7 +156,8 @@ void manifest_put_end(struct request *request)
 	struct store *store = request->server->store;
 	struct digest digest;
 
-	if (!manifest_tags(request, by_digest, &tags) || (by_digest && !request_digest(request, request->target.item, &digest)))
+	if (!manifest_tags(request, by_digest, &tags) || (by_digest && !request_digest(request, request->target.item, &digest)) ||
+	    !manifest_fits(request, by_digest ? &digest : NULL))
 		return;
 	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err) :
 				 store_manifest_put(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err);
@@ -156,8 +180,10 @@ void manifest_delete(struct request *request)
 		return;
 	int result = strchr(item, ':') ? store_manifest_delete(request->server->store, "", repository, &digest, &err) :
 					 store_tag_delete(request->server->store, "", repository, item, &err);
-	if (result < 0)
+	if (result < 0) {
 		request_fail_error(request, &err, "MANIFEST_UNKNOWN", "MANIFEST_INVALID");
-	else
+	} else {
 		request_answer(request, MHD_HTTP_ACCEPTED, NULL, NULL, 0);
+		event_note(request, "delete", &digest, tag_of(request), NULL, 0);
+	}
 }

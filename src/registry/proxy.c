@@ -18,6 +18,7 @@ enum {
 	PASSWORD_MAX = 64 << 10,
 	KEEPER_SECONDS = 600, /* at most, between two looks */
 	SWEEP_GRACE = 3600,
+	UPLOADS_KEPT = 86400,
 	RETRY_AFTER = 5,
 };
 
@@ -246,7 +247,7 @@ static void keep_once(struct proxy *proxy, int64_t *sweep_at)
 	}
 	if (result == 0 && *sweep_at && note_now() >= *sweep_at) {
 		*sweep_at = 0;
-		result = store_gc(proxy->store, SWEEP_GRACE, -1, &freed, &err);
+		result = store_gc(proxy->store, &(struct gc_options){ SWEEP_GRACE, UPLOADS_KEPT, -1, true }, &freed, &err);
 	}
 	if (result < 0 && err.code != ERROR_INTERRUPTED)
 		log_warn("the cache can't be tidied: %s", err.message);

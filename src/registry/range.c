@@ -45,9 +45,9 @@ enum range_result range_parse(const char *text, int64_t size, int64_t *ret_start
 		return RANGE_WHOLE;
 	if (*text && !take_number(&text, &last))
 		return RANGE_WHOLE;
-	if (*text || last < start)
+	if (*text)
 		return RANGE_WHOLE;
-	if (start >= size)
+	if (start >= size || last < start)
 		return RANGE_UNSATISFIABLE;
 	*ret_start = start;
 	*ret_len = (last < size - 1 ? last : size - 1) - start + 1;

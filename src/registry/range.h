@@ -10,7 +10,7 @@ enum { PAGE_MAX = 1000 };
 enum range_result {
 	RANGE_WHOLE,	     /* no range, several, or one that cannot be read: the whole (RFC 9110, 14.2) */
 	RANGE_PART,	     /* *ret_start and *ret_len are within the size */
-	RANGE_UNSATISFIABLE, /* 416 */
+	RANGE_UNSATISFIABLE, /* 416; "5-0" too, as the conformance suite of the distribution specification has it */
 };
 /* Range of a request: "bytes=0-99", "bytes=100-", "bytes=-100"; NULL is RANGE_WHOLE. */
 enum range_result range_parse(const char *text, int64_t size, int64_t *ret_start, int64_t *ret_len);

@@ -1,6 +1,8 @@
 /* The server: the repositories with registry "" of a store, over the OCI distribution protocol. */
 #ifndef REGISTRY_REGISTRY_H
 #define REGISTRY_REGISTRY_H
+#include "registry/keep.h"
+#include "registry/observe.h"
 #include "store/store.h"
 
 /* TLS: a certificate of the user's, or one of our own making. All owned. */
@@ -29,12 +31,14 @@ struct registry_options {
 	struct strlist readable, writable;
 	bool outgoing;
 	struct proxy *proxy; /* upstreams, or NULL */
+	struct keep_options keep;
+	struct observe_options observe;
 };
 void registry_options_clear(struct registry_options *options);
 
 struct privilege;
 /* Serves until SIGTERM or SIGINT, then lets running requests end (at most 10 s). Opens ports and reads keys, drops privileges, and logs one line
- * per listener when it is ready: "sampan: serving /var/lib/sampan on http://127.0.0.1:6000". SIGHUP reloads certificates. Answers carry the
+ * per listener when it is ready: "sampan: serving /var/lib/sampan on http://127.0.0.1:6000". SIGHUP reloads certificates and opens the access log anew. Answers carry the
  * header Sampan-Store with store_id, by which a client that has the same store open knows that a push needs no upload. */
 int registry_serve(struct store *store, const struct registry_options *options, const struct privilege *privilege, struct error *err);
 #endif

@@ -29,6 +29,11 @@ const struct operation operations[] = {
 	{ ROUTE_REFERRERS, "GET", nothing, NULL, referrers_get },
 	{ ROUTE_AUTHORITY, "GET", nothing, NULL, authority_get },
 	{ ROUTE_JOIN, "GET", nothing, NULL, join_get },
+	{ ROUTE_PING, "GET", nothing, NULL, ping_get },
+	{ ROUTE_SEARCH, "GET", nothing, NULL, search_get },
+	{ ROUTE_METRICS, "GET", nothing, NULL, metrics_get },
+	{ ROUTE_HEALTH, "GET", nothing, NULL, health_get },
+	{ ROUTE_READY, "GET", nothing, NULL, ready_get },
 	{ ROUTE_NONE },
 };
 
@@ -157,6 +162,7 @@ void *request_created(void *data, const char *target, struct MHD_Connection *con
 	request->server = data;
 	request->connection = connection;
 	request->about = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	trace_begin(request, target);
 	target_parse(origin_strip(request->server->origin, target), &request->target, &request->target_error);
 	return request;
 }
@@ -255,6 +261,7 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, 
 	if (*bytes_len) {
 		if (request->about)
 			__atomic_add_fetch(&request->about->received, (int64_t)*bytes_len, __ATOMIC_RELAXED);
+		request->trace.received += (int64_t)*bytes_len;
 		if (!request->response && request->operation->data)
 			request->operation->data(request, bytes, *bytes_len);
 		*bytes_len = 0;
@@ -270,11 +277,12 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 {
 	struct request *request = *at;
 
-	(void)server, (void)connection, (void)why;
+	(void)server, (void)connection;
 	if (!request)
 		return;
 	*at = NULL;
 	release_upload(request);
+	observer_request(request->server->observer, request, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	if (request->response)
 		MHD_destroy_response(request->response);
 	if (request->begun)
@@ -285,5 +293,6 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	error_clear(&request->target_error);
 	error_clear(&request->error);
 	buf_free(&request->body);
+	trace_clear(&request->trace);
 	free(request);
 }

@@ -34,6 +34,7 @@ static struct MHD_Response *response_of(const void *bytes, size_t len)
 void request_answer(struct request *request, unsigned status, const char *content_type, const void *bytes, size_t len)
 {
 	answer(request, status, content_type, response_of(bytes, len));
+	request->trace.sent = request->head ? 0 : (int64_t)len;
 }
 
 void request_answer_file(struct request *request, unsigned status, const char *content_type, int fd, int64_t start, int64_t len)
@@ -45,6 +46,7 @@ void request_answer_file(struct request *request, unsigned status, const char *c
 	if (!len)
 		fd_close(&fd);
 	answer(request, status, content_type, response);
+	request->trace.sent = request->head ? 0 : len;
 }
 
 void request_answer_stream(struct request *request, unsigned status, const char *content_type, int64_t size,
@@ -101,7 +103,7 @@ void request_fail_error(struct request *request, struct error *err, const char *
 	case ERROR_INVALID:
 	case ERROR_UNSUPPORTED:
 	case ERROR_EXISTS:
-		fail(request, MHD_HTTP_BAD_REQUEST, invalid, err->message);
+		request_fail(request, MHD_HTTP_BAD_REQUEST, invalid, "%s%s%s", err->message, err->hint ? "; " : "", err->hint ? err->hint : "");
 		break;
 	case ERROR_TOO_LARGE:
 		fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "SIZE_INVALID", err->message);

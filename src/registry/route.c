@@ -4,6 +4,8 @@
  * words of the specification are, and the name is what is left in front. The table below is all that there is to know. */
 #include "registry/route.h"
 
+#include <assert.h>
+
 #include "base/buf.h"
 
 static const char ANY[] = "*";
@@ -24,6 +26,25 @@ static const struct pattern {
 	{ ROUTE_CATALOG, false, { "_catalog" } },
 	{ ROUTE_BASE, false, { "" } },
 };
+
+/* Those that have nothing in them. */
+static const struct {
+	const char *path;
+	enum route route;
+} plain_paths[] = {
+	{ "/v1/_ping", ROUTE_PING }, { "/v1/search", ROUTE_SEARCH }, { "/metrics", ROUTE_METRICS }, { "/healthz", ROUTE_HEALTH }, { "/readyz", ROUTE_READY },
+	{ "/ca.crt", ROUTE_AUTHORITY },
+	{ "/join", ROUTE_JOIN },
+};
+
+static const char *const names[] = { "none",	   "base", "catalog", "tags",	"manifest", "blob",  "uploads",
+				     "upload", "referrers", "authority", "join", "ping",	 "search", "metrics", "health", "ready" };
+static_assert(array_len(names) == ROUTE_COUNT, "every route has a name");
+
+const char *route_name(enum route route)
+{
+	return names[route];
+}
 
 /* ---- percent encoding ---- */
 
@@ -55,6 +76,17 @@ static int decode(const char *text, size_t len, char **ret, struct error *err)
 	}
 	*ret = buf_steal(&out);
 	return 0;
+}
+
+char *target_escape(const char *text)
+{
+	struct buf out _cleanup_(buf_free) = { 0 };
+
+	for (; *text; text++) {
+		bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || (*text >= '0' && *text <= '9') || strchr("-._~", *text);
+		buf_printf(&out, plain ? "%c" : "%%%02X", (unsigned char)*text);
+	}
+	return buf_steal(&out);
 }
 
 /* ---- the query ---- */
@@ -130,10 +162,9 @@ static void path_parse(const char *path, struct target *target)
 {
 	struct strlist segments _cleanup_(strlist_free) = { 0 };
 
-	if (str_equal(path, "/ca.crt"))
-		target->route = ROUTE_AUTHORITY;
-	else if (str_equal(path, "/join"))
-		target->route = ROUTE_JOIN;
+	for (size_t i = 0; i < array_len(plain_paths); i++)
+		if (str_equal(path, plain_paths[i].path))
+			target->route = plain_paths[i].route;
 	if (str_equal(path, "/v2"))
 		path = "/v2/";
 	if (!str_starts(path, "/v2/"))

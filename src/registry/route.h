@@ -18,6 +18,12 @@ enum route {
 	ROUTE_REFERRERS, /* /v2/NAME/referrers/DIGEST */
 	ROUTE_AUTHORITY, /* /ca.crt */
 	ROUTE_JOIN,	 /* /join */
+	ROUTE_PING,	 /* /v1/_ping: docker's search asks it */
+	ROUTE_SEARCH,	 /* /v1/search */
+	ROUTE_METRICS,	 /* /metrics */
+	ROUTE_HEALTH,	 /* /healthz */
+	ROUTE_READY,	 /* /readyz */
+	ROUTE_COUNT,
 };
 
 struct target {
@@ -31,6 +37,9 @@ struct target {
  * path) or ERROR_TOO_LARGE; a path that is nothing of ours is ROUTE_NONE. A '+' in the query stands for itself (media types have it). */
 int target_parse(const char *raw, struct target *ret, struct error *err);
 void target_clear(struct target *target);
+const char *route_name(enum route route); /* "manifest", "blob"; "none" */
+/* Percent-encoded for a query. Owned by the caller. */
+char *target_escape(const char *text);
 /* The last value of a query parameter, or NULL. Borrowed. */
 const char *target_query(const struct target *target, const char *name);
 #endif

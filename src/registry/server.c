@@ -249,6 +249,7 @@ static void reload(struct running *running)
 	notify_reloading(running->notify);
 	if (running->server.tls)
 		tls_refresh(running->server.tls, true);
+	observer_hangup(running->server.observer);
 	notify_send(running->notify, "READY=1");
 }
 
@@ -257,6 +258,7 @@ static void look_around(struct server *server, uint64_t *before, uint64_t *retur
 	connections_sweep(server, false);
 	if (server->tls)
 		tls_refresh(server->tls, false);
+	keeper_tick(server->keeper);
 	uint64_t served = __atomic_load_n(&server->served, __ATOMIC_RELAXED);
 	if (served == *before && served != *returned) {
 		memory_return();
@@ -339,9 +341,12 @@ static int start(struct running *running, const struct privilege *privilege, str
 	int result = open_tls(server, err);
 	if (options->tls.automatic)
 		privilege_return(privilege);
-	if (result < 0 || listeners_choose(running, err) < 0 || give_up_rights(server, privilege, err) < 0)
+	if (result < 0 || listeners_choose(running, err) < 0 || give_up_rights(server, privilege, err) < 0 ||
+	    observer_start(server, &options->observe, &server->observer, err) < 0)
 		return -1;
 	proxy_start(options->proxy, server->store);
+	server->quotas = quotas_new(&options->keep);
+	server->keeper = keeper_new(server, &options->keep);
 	return listeners_start(running, err);
 }
 
@@ -364,6 +369,9 @@ int registry_serve(struct store *store, const struct registry_options *options, 
 	}
 	listeners_stop(&running);
 	proxy_stop(options->proxy);
+	keeper_free(&running.server.keeper);
+	observer_stop(&running.server.observer);
+	quotas_free(&running.server.quotas);
 	tls_close(&running.server.tls);
 	origin_clear(&running.origin);
 	free(running.listeners);

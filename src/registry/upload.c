@@ -3,6 +3,7 @@
  * An upload lives in the store between two requests, and is taken from there for the time of one: the store's lock on it says that only one
  * request at a time adds to it, its memory of the running digest that nothing is hashed twice, and that it lies in a file that it
  * survives a restart. So there is no table of sessions here. */
+#include "base/fd.h"
 #include "registry/internal.h"
 #include "registry/range.h"
 
@@ -11,6 +12,7 @@ static void upload_describe(struct request *request, const char *id, int64_t siz
 	request_set(request, "Location", "%s/v2/%s/blobs/uploads/%s", request_prefix(request), request->target.repository, id);
 	request_set(request, "Range", "0-%lld", (long long)(size ? size - 1 : 0));
 	request_set(request, "Docker-Upload-UUID", "%s", id);
+	request_set(request, "OCI-Chunk-Min-Length", "1");
 }
 
 static void blob_created(struct request *request, const struct digest *digest)
@@ -34,6 +36,9 @@ void upload_body_data(struct request *request, const void *bytes, size_t len)
 {
 	if (request->error.code || !request->upload)
 		return;
+	/* A body without a length is looked at as it grows. */
+	if (request->content_length < 0 && request->server->quotas && !quota_fits(request, NULL, upload_size(request->upload) + (int64_t)len))
+		return;
 	if (upload_write(request->upload, bytes, len, &request->error) == 0)
 		request->received += (int64_t)len;
 	else
@@ -45,6 +50,8 @@ static void upload_finish(struct request *request, const struct digest *digest)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 
+	if (!quota_take(request, digest, upload_size(request->upload)))
+		return;
 	if (upload_commit_to(&request->upload, "", request->target.repository, digest, NULL, &err) == 0)
 		blob_created(request, digest);
 	else if (err.code == ERROR_CORRUPT)
@@ -54,6 +61,16 @@ static void upload_finish(struct request *request, const struct digest *digest)
 }
 
 /* ---- POST ---- */
+
+static bool mount_fits(struct request *request, const struct digest *digest)
+{
+	int64_t size = 0;
+
+	if (!request->server->quotas)
+		return true;
+	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, digest, &size, NULL);
+	return quota_take(request, digest, size);
+}
 
 /* What can't be mounted becomes an ordinary upload: the specification's way. False if it did. */
 static bool upload_mount(struct request *request)
@@ -73,22 +90,50 @@ static bool upload_mount(struct request *request)
 	/* Without `from` any published repository may give it; what lies only among the local images is not published. */
 	if (from ? !store_blob_linked(store, "", from, &digest) : !store_blob_linked_anywhere(store, "", &digest))
 		return false;
+	if (!mount_fits(request, &digest))
+		return true;
 	if (store_blob_link(store, "", request->target.repository, &digest, NULL) < 0)
 		return false;
 	blob_created(request, &digest);
 	return true;
 }
 
+/* Of an upload that begins: a byte at least, so that a full repository says so at once. */
+static int64_t length_known(const struct request *request)
+{
+	return request->content_length > 0 ? request->content_length : 1;
+}
+
+/* Is there room for it, and how will the digest be made, so that nothing is read twice? As that of ?digest=, or ?digest-algorithm= where the digest
+ * comes later. */
+static bool upload_wanted(struct request *request, enum digest_algorithm *ret)
+{
+	const char *text = target_query(&request->target, "digest"), *name = target_query(&request->target, "digest-algorithm");
+	struct digest digest = { .algorithm = DIGEST_SHA256 };
+
+	if ((text && !request_digest(request, text, &digest)) || !quota_fits(request, text ? &digest : NULL, length_known(request)))
+		return false;
+	*ret = digest.algorithm;
+	if (text || !name)
+		return true;
+	*ret = str_equal(name, digest_algorithm_name(DIGEST_SHA512)) ? DIGEST_SHA512 : DIGEST_SHA256;
+	if (str_equal(name, digest_algorithm_name(*ret)))
+		return true;
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "digest-algorithm is sha256 or sha512");
+	return false;
+}
+
 void upload_post_begin(struct request *request)
 {
-	const char *text = target_query(&request->target, "digest");
 	struct error err _cleanup_(error_clear) = { 0 };
-	struct digest digest;
+	enum digest_algorithm algorithm;
 
-	if (upload_mount(request) || (text && !request_digest(request, text, &digest)))
+	if (upload_mount(request) || !upload_wanted(request, &algorithm))
 		return;
 	if (upload_begin(request->server->store, &request->upload, &err) < 0)
 		upload_fail(request, &err);
+	else
+		upload_set_algorithm(request->upload, algorithm);
 }
 
 /* With a digest the body is the blob, unless there is none: then it comes in a PUT. */
@@ -131,6 +176,8 @@ static bool upload_take(struct request *request)
 /* A chunk starts where the upload ends, and is as long as it says. */
 static void chunk_check(struct request *request)
 {
+	if (!quota_fits(request, NULL, upload_size(request->upload) + (request->content_length > 0 ? request->content_length : 0)))
+		return;
 	const char *text = request_header(request, "Content-Range");
 	struct error err _cleanup_(error_clear) = { 0 };
 	int64_t start, end, size = upload_size(request->upload);

@@ -254,12 +254,20 @@ static void set_policy(CURL *handle, const struct transport *transport, const st
 	}
 }
 
+static bool has_content_type(const struct exchange *exchange)
+{
+	for (size_t i = 0; exchange->headers && i < exchange->headers->len; i++)
+		if (!strncasecmp(exchange->headers->items[i], "Content-Type:", strlen("Content-Type:")))
+			return true;
+	return false;
+}
+
 static struct curl_slist *make_headers(const struct exchange *exchange)
 {
 	/* No Expect: servers that wait for nothing would cost us a second each. */
 	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
 
-	if (str_equal(exchange->method, "POST"))
+	if (str_equal(exchange->method, "POST") && !has_content_type(exchange))
 		list = curl_slist_append(list, exchange->body_size ? "Content-Type: application/x-www-form-urlencoded" : "Content-Type:");
 	for (size_t i = 0; exchange->headers && i < exchange->headers->len; i++)
 		list = curl_slist_append(list, exchange->headers->items[i]);

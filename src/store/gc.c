@@ -22,6 +22,7 @@ enum { STEP_ROWS = 64, STEP_BLOBS = 16 };
 
 struct gc {
 	struct store *store;
+	const struct gc_options *options;
 	struct db db; /* for looking, never for writing */
 	int64_t cutoff;
 	struct store_usage freed;
@@ -111,8 +112,9 @@ static int links_round(struct gc *gc, struct error *err)
 	do {
 		if (candidates_find(gc,
 				    "SELECT repository, blob FROM link WHERE (repository, blob) > (?2, ?3) AND " LINK_DEAD
+				    " AND (NOT ?4 OR repository IN (SELECT id FROM repository WHERE registry = ''))"
 				    " ORDER BY repository, blob LIMIT 64",
-				    VALUES(INT(gc->cutoff), INT(last.a), INT(last.b)), dead, STEP_ROWS, &len, err) < 0)
+				    VALUES(INT(gc->cutoff), INT(last.a), INT(last.b), INT(gc->options->published)), dead, STEP_ROWS, &len, err) < 0)
 			return -1;
 		int taken = len ? candidates_take(gc, dead, len, link_take, err) : 0;
 		if (taken < 0)
@@ -371,22 +373,24 @@ static int cache_sweep(struct gc *gc, int64_t oldest, struct error *err)
 	return write_commit(&write, err);
 }
 
-static int gc_run(struct gc *gc, int64_t grace, int64_t cache_age, int64_t now, struct error *err)
+static int gc_run(struct gc *gc, int64_t now, struct error *err)
 {
-	if ((cache_age >= 0 && cache_sweep(gc, now - cache_age * 1000, err) < 0) || graph_sweep(gc, err) < 0 || names_sweep(gc, err) < 0 ||
-	    orphans_sweep(gc, DIGEST_SHA256, err) < 0 || orphans_sweep(gc, DIGEST_SHA512, err) < 0 || layers_sweep(gc, err) < 0)
+	const struct gc_options *options = gc->options;
+
+	if ((options->cache >= 0 && cache_sweep(gc, now - options->cache * 1000, err) < 0) || graph_sweep(gc, err) < 0 || names_sweep(gc, err) < 0 ||
+	    orphans_sweep(gc, DIGEST_SHA256, err) < 0 || orphans_sweep(gc, DIGEST_SHA512, err) < 0 || (!options->published && layers_sweep(gc, err) < 0))
 		return -1;
-	uploads_sweep_older(gc->store, grace, &gc->freed.uploads, &gc->freed.uploads_bytes);
+	uploads_sweep_older(gc->store, options->uploads, &gc->freed.uploads, &gc->freed.uploads_bytes);
 	gc->freed.reclaimable_bytes = gc->freed.blobs_bytes + gc->freed.layers_bytes + gc->freed.uploads_bytes;
 	db_execute(&gc->db, "PRAGMA wal_checkpoint(PASSIVE)", NULL);
 	return 0;
 }
 
 /* Two at once would only be in each other's way: the second waits. */
-int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store_usage *ret_freed, struct error *err)
+int store_gc(struct store *store, const struct gc_options *options, struct store_usage *ret_freed, struct error *err)
 {
 	int64_t now = now_ms();
-	struct gc gc = { .store = store, .cutoff = now - grace * 1000 };
+	struct gc gc = { .store = store, .options = options, .cutoff = now - options->grace * 1000 };
 	_cleanup_(freep) char *path = path_join(store->path, "sampan.db");
 	_cleanup_(fd_close) int lock = openat(store->dir, "locks/gc", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 
@@ -394,7 +398,7 @@ int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store
 		return error_errno(err, errno, "cannot open %s/locks/gc", store->path);
 	if (file_lock(lock, true, true, "locks/gc", err) < 0 || db_open(&gc.db, path, err) < 0)
 		return -1;
-	int result = gc_run(&gc, grace, cache_age, now, err);
+	int result = gc_run(&gc, now, err);
 	db_close(&gc.db);
 	if (result == 0)
 		*ret_freed = gc.freed;

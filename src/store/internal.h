@@ -3,6 +3,7 @@
 #define STORE_INTERNAL_H
 #include <pthread.h>
 
+#include "base/uuid.h"
 #include "store/database.h"
 #include "store/store.h"
 
@@ -43,8 +44,6 @@ int write_commit(struct write *write, struct error *err);
 void write_end(struct write *write); /* for _cleanup_ */
 
 int64_t now_ms(void);
-void uuid_make(char out[37]);
-bool uuid_valid(const char *text);
 
 int schema_current(struct db *db, struct error *err); /* schema.c; 1, or 0 if a migration is due */
 int schema_migrate(struct db *db, struct error *err); /* inside a write transaction */
@@ -86,6 +85,8 @@ int link_add(struct db *db, int64_t repository, int64_t blob, enum link_kind kin
 /* Marks a manifest and all that it reaches in the repository as in use now, so that a gc that is under way spares it. */
 int tree_touch(struct db *db, int64_t repository, int64_t manifest, struct error *err);
 int tree_touch_all(struct db *db, int64_t manifest, struct error *err); /* in every repository */
+/* Its manifest becomes loose if that was its last tag. */
+int tag_remove(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
 int tag_write(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err);
 int tag_write_cached(struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err); /* what may be lost: not in the journal */
 int cached_write(struct db *db, int64_t repository, int64_t manifest, struct error *err); /* cached.c: pulled now */

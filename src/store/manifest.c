@@ -3,7 +3,9 @@
  * A repository holds a blob by a link; nothing can be read through a repository that has no link to it. manifest and edge rows
  * belong to the bytes and are the same for all repositories. Whoever makes something reachable (a tag, a pin, a parent) touches the links of
  * all that it reaches in the same transaction: gc, which decides from an older picture, looks at these times again before it takes. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "store/internal.h"
 
@@ -217,7 +219,7 @@ static void summary_read(struct store *store, const struct manifest *manifest, s
 /* A child (config, layer, manifest) must be here, and readable through the repository if that is published. 1: there. */
 static int put_check(struct put *put, const struct descriptor *child, bool is_manifest, int64_t *ret_blob, struct error *err)
 {
-	char text[DIGEST_TEXT_SIZE];
+	char text[DIGEST_TEXT_SIZE], path[BLOB_PATH_SIZE];
 	struct blob_row row;
 	int64_t kind = 0;
 	int found = blob_row_find(put->db, &child->digest, &row, err);
@@ -225,7 +227,7 @@ static int put_check(struct put *put, const struct descriptor *child, bool is_ma
 	if (found < 0)
 		return -1;
 	digest_print(&child->digest, text);
-	bool here = found && row.size >= 0;
+	bool here = found && row.size >= 0 && faccessat(put->store->dir, blob_path(&child->digest, path), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	if (here && is_manifest && query_number(put->db, "SELECT 1 FROM manifest WHERE blob = ?", VALUES(INT(row.id)), &kind, err) <= 0)
 		here = false;
 	if (here && !put->local && !put->trusted && !put->cached) {

@@ -67,6 +67,8 @@ void upload_cancel(struct upload **at);
 /* A pull that was killed is continued: the id of the upload that was begun for a digest, or NULL. Owned by the caller. */
 char *upload_find(struct store *store, const struct digest *wanted);
 void upload_set_wanted(struct upload *upload, const struct digest *wanted);
+/* What it will be verified by, where that is known at the start: saves reading it again at the end. sha256 without it. */
+void upload_set_algorithm(struct upload *upload, enum digest_algorithm algorithm);
 
 /* ---- repositories, manifests, tags ---- */
 /* The blob may be read through this repository from now on (a mount, or an upload's end). */
@@ -100,9 +102,38 @@ int store_tag_copy(struct store *store, const char *from_registry, const char *f
 int store_tags(struct store *store, const char *registry, const char *repository, const char *last, size_t limit, struct strlist *ret, struct error *err);
 int store_catalog(struct store *store, const char *registry, const char *last, size_t limit, struct strlist *ret, struct error *err);
 bool store_repository_exists(struct store *store, const char *registry, const char *repository);
-/* The referrers of a digest (distribution-spec, Listing Referrers), as descriptors in an index. `artifact_type` NULL: all. */
+/* The referrers of a digest (distribution-spec, Listing Referrers), as descriptors in an index, in the order in which they came. `artifact_type`
+ * NULL: all. A page has those behind `last` (NULL: from the start), as many as make an index of at most MANIFEST_SIZE_MAX bytes, but one. */
 int store_referrers(struct store *store, const char *registry, const char *repository, const struct digest *subject,
-		    const char *artifact_type, struct manifest *ret, struct error *err);
+		    const char *artifact_type, const struct digest *last, struct manifest *ret, bool *ret_more, struct error *err);
+
+/* ---- what lists say of repositories and tags ---- */
+struct repository_row {
+	char *name;	     /* owned */
+	int64_t tags, bytes; /* bytes: of all its blobs, each once */
+	char *newest;	     /* the tag that was set last, or NULL; owned */
+	int64_t updated;     /* when, in seconds since 1970; 0 without tags */
+};
+/* Sorted by name, those after `last` whose names match a shell pattern in which '*' matches '/' as well (NULL: all). */
+int store_repository_rows(struct store *store, const char *registry, const char *pattern, const char *last, size_t limit,
+			  struct repository_row **ret, size_t *ret_len, struct error *err);
+void repository_rows_free(struct repository_row *rows, size_t len);
+struct tag_row {
+	char *name, *media_type; /* owned */
+	struct digest digest;
+	int64_t bytes, updated; /* bytes: of all that it reaches */
+	char *platforms;	/* "linux/amd64,linux/riscv64", or "" */
+};
+int store_tag_rows(struct store *store, const char *registry, const char *repository, const char *last, size_t limit, struct tag_row **ret,
+		   size_t *ret_len, struct error *err);
+void tag_rows_free(struct tag_row *rows, size_t len);
+/* A pattern that matches every name in which `text` is, whatever it holds. Owned by the caller. */
+char *store_pattern_containing(const char *text);
+/* "linux/amd64,linux/riscv64", or "", of the images that a manifest or index leads to. Owned by the caller. */
+int store_image_platforms(struct store *store, const struct digest *top, char **ret, struct error *err);
+/* What an image says about itself: its annotation org.opencontainers.image.description, or a label of that name. NULL if it says
+ * nothing. Owned by the caller. */
+char *store_image_description(struct store *store, const struct digest *top);
 
 /* ---- what came from an upstream: published (registry ""), but may go and be fetched again ---- */
 /* A manifest whose config, layers and children may come later. `tag` may be NULL. Nothing that it names becomes readable by this. */
@@ -150,9 +181,41 @@ struct store_usage {
 	int64_t blobs, blobs_bytes, layers, layers_bytes, containers, containers_bytes, uploads, uploads_bytes, cache_entries, reclaimable_bytes;
 };
 int store_usage(struct store *store, struct store_usage *ret, struct error *err);
-/* Removes what nothing needs and was not touched for `grace` seconds: blobs, manifests without tag in local repositories, unpacked layers, uploads,
- * build cache older than `cache_age` seconds (-1 keeps it). Works beside running servers and builds. */
-int store_gc(struct store *store, int64_t grace, int64_t cache_age, struct store_usage *ret_freed, struct error *err);
+/* Removes what nothing needs and was not touched for `grace` seconds: blobs, manifests without tag in local repositories, unpacked layers; uploads that
+ * nobody came back to. Works beside running servers and builds. */
+struct gc_options {
+	int64_t grace, uploads; /* seconds */
+	int64_t cache;		/* build cache that was not used for so many seconds; -1 keeps it */
+	bool published;		/* only what is published over HTTP, and blobs that nobody holds: local images and unpacked layers stay */
+};
+int store_gc(struct store *store, const struct gc_options *options, struct store_usage *ret_freed, struct error *err);
+/* The uploads alone: one look into one folder. Adds to the counts. */
+void store_sweep_uploads(struct store *store, int64_t age, struct store_usage *freed);
+/* Grows with every change of the store by anybody; 0 if it can't be told. For those who would look for work in vain. */
+int64_t store_changes(struct store *store);
+/* The numbers that a look at the tables gives: cheap enough for a page that is asked every few seconds. */
+struct store_totals {
+	int64_t blobs, bytes, repositories, tags, uploads;
+};
+int store_totals(struct store *store, struct store_totals *ret, struct error *err);
+/* Bytes of the blobs that published repositories whose names begin with `prefix` hold, each blob once. */
+int store_prefix_bytes(struct store *store, const char *prefix, int64_t *ret, struct error *err);
+
+/* What may stay in the published repositories whose names match. A tag stays that is one of the newest, newer, or matched; without any of the
+ * three all stay. Patterns are those of the shell; '*' matches '/' as well. */
+struct retention_rule {
+	struct strlist repositories;
+	int64_t keep_newest;	     /* tags; -1: not given */
+	int64_t newer_than;	     /* seconds; -1: not given */
+	struct strlist tags;	     /* patterns */
+	int64_t untagged_older_than; /* seconds; -1: manifests without a tag stay */
+};
+void retention_rules_free(struct retention_rule *rules, size_t len);
+/* Takes away tags, and what keeps untagged manifests, by the first rule that matches a repository; gc then frees the space. Never an index's child,
+ * a referrer of what is there, or the fallback tag of such referrers. Calls `report` (may be NULL) for each; `tag` NULL is an untagged manifest. */
+int store_retain(struct store *store, const struct retention_rule *rules, size_t len, bool dry_run,
+		 void (*report)(void *data, const char *repository, const char *tag, const char *digest), void *data, int64_t *ret_count,
+		 struct error *err);
 /* Checks every blob against its digest and the graph against the blobs. Damaged files move to quarantine/. Calls `report` for each finding. */
 int store_fsck(struct store *store, void (*report)(void *data, const char *text), void *data, size_t *ret_damaged, struct error *err);
 /* Makes a lost or damaged database anew from the blobs and the journal of tags: repositories, tags and manifests come back; containers, build cache

@@ -51,6 +51,17 @@ int store_tag_set(struct store *store, const char *registry, const char *reposit
 
 /* Someone who removes the last tag by name wants the space back: the manifest becomes loose. One whose tag only moved on stays, since
  * deployments name it by digest. */
+int tag_remove(struct store *store, struct db *db, int64_t repository, const char *tag, int64_t manifest, struct error *err)
+{
+	if (query_run(db, "DELETE FROM tag WHERE repository = ? AND name = ?", VALUES(INT(repository), TEXT(tag)), err) < 0 ||
+	    query_run(db,
+		      "UPDATE link SET kind = 2 WHERE repository = ?1 AND blob = ?2"
+		      " AND NOT EXISTS (SELECT 1 FROM tag WHERE tag.repository = ?1 AND tag.manifest = ?2)",
+		      VALUES(INT(repository), INT(manifest)), err) < 0)
+		return -1;
+	return journal_add(store, db, "untag", repository, tag, manifest, err);
+}
+
 int store_tag_delete(struct store *store, const char *registry, const char *repository, const char *tag, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
@@ -65,14 +76,7 @@ int store_tag_delete(struct store *store, const char *registry, const char *repo
 		return -1;
 	if (!found)
 		return tag_missing(registry, repository, tag, err);
-	if (query_run(write.db, "DELETE FROM tag WHERE repository = ? AND name = ?", VALUES(INT(id), TEXT(tag)), err) < 0 ||
-	    query_run(write.db,
-		      "UPDATE link SET kind = 2 WHERE repository = ?1 AND blob = ?2"
-		      " AND NOT EXISTS (SELECT 1 FROM tag WHERE tag.repository = ?1 AND tag.manifest = ?2)",
-		      VALUES(INT(id), INT(manifest)), err) < 0 ||
-	    journal_add(store, write.db, "untag", id, tag, manifest, err) < 0)
-		return -1;
-	return write_commit(&write, err);
+	return tag_remove(store, write.db, id, tag, manifest, err) < 0 ? -1 : write_commit(&write, err);
 }
 
 /* ---- listings ---- */
@@ -130,22 +134,28 @@ bool store_repository_exists(struct store *store, const char *registry, const ch
 
 /* ---- referrers ---- */
 
+enum { REFERRERS_PAGE = 1000, DESCRIPTOR_BYTES = 512 /* a descriptor without its annotations takes less */ };
+
 static int referrers_find(struct store *store, const char *registry, const char *repository, const struct digest *subject,
-			  const char *artifact_type, struct manifest *ret, struct error *err)
+			  const char *artifact_type, const struct digest *last, struct manifest *ret, struct error *err)
 {
 	_cleanup_(db_release) struct db *db = db_acquire(&store->reader);
 	struct query query _cleanup_(query_end) = { 0 };
-	char text[DIGEST_TEXT_SIZE];
+	char text[DIGEST_TEXT_SIZE], behind[DIGEST_TEXT_SIZE] = "";
 	int result;
+
+	if (last)
+		digest_print(last, behind);
 
 	if (query_begin(db,
 			"SELECT blob.digest, blob.size, media_type, artifact_type FROM repository"
 			" JOIN blob AS subject ON subject.digest = ?3 JOIN manifest ON manifest.subject = subject.id"
 			" JOIN link ON link.repository = repository.id AND link.blob = manifest.blob AND link.kind > 0"
 			" JOIN blob ON blob.id = manifest.blob AND blob.size IS NOT NULL"
-			" WHERE registry = ?1 AND name = ?2 AND (?4 IS NULL OR artifact_type = ?4) ORDER BY blob.id LIMIT ?5",
-			VALUES(TEXT(registry), TEXT(repository), TEXT(digest_print(subject, text)), TEXT(artifact_type),
-			       INT(MANIFEST_CHILDREN_MAX)),
+			" WHERE registry = ?1 AND name = ?2 AND (?4 IS NULL OR artifact_type = ?4)"
+			" AND blob.id > coalesce((SELECT id FROM blob WHERE digest = ?5), 0) ORDER BY blob.id LIMIT ?6",
+			VALUES(TEXT(registry), TEXT(repository), TEXT(digest_print(subject, text)), TEXT(artifact_type), TEXT(behind),
+			       INT(REFERRERS_PAGE + 1)),
 			&query, err) < 0)
 		return -1;
 	while ((result = query_step(&query, err)) > 0) {
@@ -171,13 +181,30 @@ static void referrer_annotate(struct store *store, struct descriptor *descriptor
 		descriptor->annotations = json_incref(manifest.annotations);
 }
 
+/* Annotations are a part of their manifest, whose size bounds them. */
+static bool referrers_cut(struct manifest *index)
+{
+	int64_t room = MANIFEST_SIZE_MAX;
+	size_t len = 0, found = index->children_len;
+
+	for (; len < found && len < REFERRERS_PAGE; len++) {
+		room -= DESCRIPTOR_BYTES + index->children[len].size;
+		if (room < 0 && len)
+			break;
+	}
+	while (index->children_len > len)
+		descriptor_clear(&index->children[--index->children_len]);
+	return len < found;
+}
+
 int store_referrers(struct store *store, const char *registry, const char *repository, const struct digest *subject,
-		    const char *artifact_type, struct manifest *ret, struct error *err)
+		    const char *artifact_type, const struct digest *last, struct manifest *ret, bool *ret_more, struct error *err)
 {
 	struct manifest index _cleanup_(manifest_clear) = { .type = MEDIA_OCI_INDEX, .is_index = true };
 
-	if (referrers_find(store, registry, repository, subject, artifact_type, &index, err) < 0)
+	if (referrers_find(store, registry, repository, subject, artifact_type, last, &index, err) < 0)
 		return -1;
+	*ret_more = referrers_cut(&index);
 	for (size_t i = 0; i < index.children_len; i++)
 		referrer_annotate(store, &index.children[i]);
 	*ret = index;

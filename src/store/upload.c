@@ -62,17 +62,22 @@ static struct upload *upload_new(struct store *store, const char *id)
 	return upload;
 }
 
+/* It gets its name when it is locked: a sweep that came between would take it for abandoned. */
 int upload_begin(struct store *store, struct upload **ret, struct error *err)
 {
-	char id[37], path[64];
+	char id[37], path[64], temporary[72];
 
 	uuid_make(id);
 	_cleanup_(upload_free) struct upload *upload = upload_new(store, id);
-	upload->fd = openat(store->dir, upload_path(id, path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	snprintf(temporary, sizeof temporary, "%s.tmp", upload_path(id, path));
+	upload->fd = openat(store->dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (upload->fd < 0)
 		return error_errno(err, errno, "cannot create %s/%s", store->path, path);
-	if (file_lock(upload->fd, true, false, path, err) < 0)
+	if (file_lock(upload->fd, true, false, path, err) < 0 || renameat(store->dir, temporary, store->dir, path) < 0) {
+		error_errno(err, errno, "cannot create %s/%s", store->path, path);
+		unlinkat(store->dir, temporary, 0);
 		return -1;
+	}
 	*ret = steal(upload);
 	return 0;
 }
@@ -189,6 +194,12 @@ char *upload_find(struct store *store, const struct digest *wanted)
 	return xstrdup(id);
 }
 
+void upload_set_algorithm(struct upload *upload, enum digest_algorithm algorithm)
+{
+	if (!upload->size)
+		digester_init(&upload->digester, algorithm);
+}
+
 /* Only a convenience for a next process: that it fails is no failure. */
 void upload_set_wanted(struct upload *upload, const struct digest *wanted)
 {
@@ -196,8 +207,7 @@ void upload_set_wanted(struct upload *upload, const struct digest *wanted)
 
 	upload->wanted = *wanted;
 	upload->has_wanted = true;
-	if (!upload->size)
-		digester_init(&upload->digester, wanted->algorithm);
+	upload_set_algorithm(upload, wanted->algorithm);
 	unlinkat(upload->store->dir, wanted_path(wanted, path), 0);
 	if (symlinkat(upload->id, upload->store->dir, path) < 0)
 		upload->has_wanted = false;
@@ -259,8 +269,7 @@ void upload_suspend(struct upload **at)
 {
 	if (!*at)
 		return;
-	if ((*at)->digester.algorithm == DIGEST_SHA256)
-		remember(*at);
+	remember(*at);
 	upload_free(at);
 }
 
@@ -379,6 +388,11 @@ void uploads_sweep_older(struct store *store, int64_t age, int64_t *files, int64
 		}
 	}
 	closedir(list);
+}
+
+void store_sweep_uploads(struct store *store, int64_t age, struct store_usage *freed)
+{
+	uploads_sweep_older(store, age, &freed->uploads, &freed->uploads_bytes);
 }
 
 void uploads_sweep(struct store *store)

@@ -27,6 +27,21 @@ static void test_sizes(void)
 		fails(size_parse(bad[i], &bytes, &err), &err, ERROR_INVALID, "is not a size", bad[i]);
 }
 
+static void test_periods(void)
+{
+	static const struct { const char *text; int64_t seconds; } good[] = {
+		{ "0", 0 }, { "90", 90 }, { "90s", 90 }, { "30m", 1800 }, { "12h", 43200 }, { "7d", 604800 }, { "2w", 1209600 },
+	};
+	static const char *const bad[] = { "", "s", "-1s", "1.5h", "7 d", "7dd", "7y", "99999999999d", "1h30m" };
+	struct error err = { 0 };
+	int64_t seconds;
+
+	for (size_t i = 0; i < array_len(good); i++)
+		ok(period_parse(good[i].text, &seconds, &err) == 0 && seconds == good[i].seconds, "period %s", good[i].text);
+	for (size_t i = 0; i < array_len(bad); i++)
+		fails(period_parse(bad[i], &seconds, &err), &err, ERROR_INVALID, "is not a time", bad[i]);
+}
+
 static void test_times(void)
 {
 	static const struct { const char *text; time_t seconds; long nanoseconds; } good[] = {
@@ -93,6 +108,7 @@ static void test_printable(void)
 int main(void)
 {
 	test_sizes();
+	test_periods();
 	test_times();
 	test_lists();
 	test_numbers();

@@ -5,8 +5,6 @@
 #include "base/fd.h"
 #include "tap.h"
 
-static const char *const names[] = { "none", "base", "catalog", "tags", "manifest", "blob", "uploads", "upload", "referrers", "authority", "join" };
-
 static char *describe(const char *raw)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
@@ -15,7 +13,7 @@ static char *describe(const char *raw)
 
 	if (target_parse(raw, &target, &err) < 0)
 		return xstrdup(error_code_name(err.code));
-	buf_printf(&out, "%s %s %s", names[target.route], target.repository ? target.repository : "-", target.item ? target.item : "-");
+	buf_printf(&out, "%s %s %s", route_name(target.route), target.repository ? target.repository : "-", target.item ? target.item : "-");
 	for (size_t i = 0; i < target.query.len; i++)
 		buf_printf(&out, " %s", target.query.items[i]);
 	return buf_steal(&out);

@@ -81,10 +81,10 @@ static void run(const struct strlist *f)
 		fails(content_range_parse(f->items[1], &range, &err), &err, ERROR_INVALID, "Content-Range", f->items[1]);
 	else if (str_equal(f->items[0], "retry"))
 		is_int(retry_after_parse(f->items[1], NOW), atoll(f->items[2]), f->items[1]);
-	else if (str_equal(f->items[0], "reason"))
-		run_reason(f);
 	else if (str_equal(f->items[0], "link"))
 		run_link(f);
+	else if (str_equal(f->items[0], "reason"))
+		run_reason(f);
 	else
 		ok(false, "unknown case %s", f->items[0]);
 }

@@ -41,7 +41,7 @@ static void sweep(struct store *store)
 	struct store_usage freed;
 
 	usleep(3000);
-	works(store_gc(store, 0, -1, &freed, &err), &err, "gc runs");
+	works(store_gc(store, &(struct gc_options){ .cache = -1 }, &freed, &err), &err, "gc runs");
 }
 
 static void set_pulled(struct store *store, const struct digest *digest, int64_t seconds_ago)

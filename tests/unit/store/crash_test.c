@@ -158,7 +158,7 @@ int main(void)
 	store = fixture_open();
 	age_uploads(store);
 	struct store_usage freed;
-	works(store_gc(store, 0, -1, &freed, &err), &err, "gc removes what the dead left");
+	works(store_gc(store, &(struct gc_options){ .cache = -1 }, &freed, &err), &err, "gc removes what the dead left");
 	struct store_usage usage;
 	works(store_usage(store, &usage, &err), &err, "so that");
 	is_int(usage.uploads, 0, "no upload is left");

@@ -124,7 +124,7 @@ static void forget(struct store *store)
 	store_tag_delete(store, "h.io", "fault", "1", NULL);
 	store_tag_delete(store, "", "fault", "1", NULL);
 	usleep(2000);
-	if (store_gc(store, 0, -1, &freed, &err) < 0)
+	if (store_gc(store, &(struct gc_options){ .cache = -1 }, &freed, &err) < 0)
 		printf("# gc: %s\n", err.message);
 }
 
@@ -214,7 +214,7 @@ static void test_order(void)
 	works(upload_commit(&upload, NULL, &digest, &err), &err, "a commit whose calls are watched");
 	tracing = false;
 	order[order_len] = '\0';
-	is_str(order, "wsrsws", "bytes, sync, rename, sync of the folder, rows, sync of the database");
+	is_str(order, "rwsrsws", "a name, bytes, sync, rename, sync of the folder, rows, sync of the database");
 	store_close(&store);
 }
 

@@ -11,7 +11,7 @@ static struct store_usage sweep(struct store *store, int64_t cache_age)
 	struct store_usage freed = { 0 };
 
 	usleep(3000); /* times are milliseconds, and a grace of 0 spares this one */
-	works(store_gc(store, 0, cache_age, &freed, &err), &err, "gc runs");
+	works(store_gc(store, &(struct gc_options){ .cache = cache_age }, &freed, &err), &err, "gc runs");
 	return freed;
 }
 
@@ -25,8 +25,12 @@ static void test_local(struct store *store)
 	store_record_add(store, "container", "c", "{}", &err);
 	store_record_pin(store, "container", "c", &pinned, &err);
 	struct digest newer = make_image(store, "moved on", "linux/riscv64", "h.io/moved:1");
-	struct store_usage freed = sweep(store, -1);
-	is_int(freed.blobs, 7, "two images of three blobs and a blob went");
+	struct store_usage freed = { 0 };
+	usleep(3000);
+	works(store_gc(store, &(struct gc_options){ .cache = -1, .published = true }, &freed, &err), &err, "gc of what is published runs");
+	is_int(freed.blobs, 1, "and takes no local image, but the blob that nobody holds");
+	freed = sweep(store, -1);
+	is_int(freed.blobs, 6, "two images of three blobs went");
 	ok(!store_blob_has(store, &blob) && !store_blob_has(store, &loose) && !store_blob_has(store, &moved), "the right ones");
 	ok(store_blob_has(store, &kept) && store_blob_has(store, &pinned) && store_blob_has(store, &newer), "tagged and pinned ones stay");
 	works(store_image_find(store, "h.io/kept:1", NULL, &image, &err), &err, "a tagged image is whole");
@@ -184,7 +188,7 @@ static void test_concurrent(struct store *store)
 			push_for_ever();
 	for (int round = 0; round < 40; round++) {
 		struct store_usage freed;
-		if (store_gc(store, 0, -1, &freed, &err) < 0)
+		if (store_gc(store, &(struct gc_options){ .cache = -1 }, &freed, &err) < 0)
 			printf("# gc: %s\n", err.message), error_clear(&err);
 		for (int i = 0; i < 5; i++) {
 			struct image image = { 0 };

@@ -61,7 +61,7 @@ static void test_rebuild(void)
 	works(store_fsck(store, NULL, NULL, &damaged, &err), &err, "fsck");
 	is_int((long long)damaged, 0, "finds nothing");
 	struct store_usage freed;
-	works(store_gc(store, 3600, -1, &freed, &err), &err, "a gc with grace");
+	works(store_gc(store, &(struct gc_options){ 3600, 3600, -1, false }, &freed, &err), &err, "a gc with grace");
 	is_int(freed.blobs, 0, "takes nothing");
 	store_close(&store);
 }

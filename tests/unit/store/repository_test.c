@@ -159,18 +159,20 @@ static void test_referrers(struct store *store)
 	struct digest image = make_image(store, "layer one", "linux/riscv64", "host:4/sub:v"), got;
 	_cleanup_(freep) char *sbom = referrer_text(store, &image, "application/sbom"), *sig = referrer_text(store, &image, "application/sig");
 	struct manifest index = { 0 };
+	bool more;
 
 	works(put_manifest(store, "host:4", "sub", sbom, false, NULL, &got), &err, "a manifest with a subject");
 	works(put_manifest(store, "host:4", "sub", sig, false, NULL, &got), &err, "another");
-	works(store_referrers(store, "host:4", "sub", &image, NULL, &index, &err), &err, "the referrers of an image");
+	works(store_referrers(store, "host:4", "sub", &image, NULL, NULL, &index, &more, &err), &err, "the referrers of an image");
 	is_int((long long)index.children_len, 2, "are two");
 	ok(index.children[0].annotations && json_object_size(index.children[0].annotations) == 1, "with their annotations");
 	manifest_clear(&index);
-	works(store_referrers(store, "host:4", "sub", &image, "application/sig", &index, &err), &err, "of one type");
+	works(store_referrers(store, "host:4", "sub", &image, "application/sig", NULL, &index, &more, &err), &err, "of one type");
 	is_int((long long)index.children_len, 1, "is one");
 	ok(index.children_len && digest_equal(&index.children[0].digest, &got), "the right one");
+	ok(!more, "and the last");
 	manifest_clear(&index);
-	works(store_referrers(store, "host:4", "other", &image, NULL, &index, &err), &err, "of another repository");
+	works(store_referrers(store, "host:4", "other", &image, NULL, NULL, &index, &more, &err), &err, "of another repository");
 	is_int((long long)index.children_len, 0, "are none");
 	manifest_clear(&index);
 }

@@ -79,7 +79,7 @@ static void *sweep_all(void *data)
 	struct store_usage freed;
 
 	for (int i = 0; i < 20; i++)
-		check(store_gc(store, 60, -1, &freed, &why), &why, "gc");
+		check(store_gc(store, &(struct gc_options){ 60, 60, -1, false }, &freed, &why), &why, "gc");
 	return data;
 }
 

@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# The distribution specification, section by section: the cases are data in tests/corpus/distribution/, distribution.py plays them.
+load common
+
+setup_file() {
+  setup_folder
+  start_registry
+}
+teardown_file() { remove_folder; }
+
+play() { # FILE…
+  (cd "$TOP/tests/corpus/distribution" && python3 "$TOP/tests/e2e/distribution.py" "$REGISTRY" "$@")
+}
+
+@test "determining support" { play 1-base.txt; }
+@test "pull" { play 2-pull.txt; }
+@test "push: monolithic, streamed, chunked, sha512" { play 3-push.txt; }
+@test "mount" { play 4-mount.txt; }
+@test "push of manifests" { play 5-manifests.txt; }
+@test "content discovery: tags, referrers" { play 6-discovery.txt; }
+@test "content management" { play 7-management.txt; }
+@test "Docker's own" { play 8-docker.txt; }
+@test "what is refused" { play 9-refused.txt; }
+
+@test "nothing of what was refused is stored, and the store is sound" {
+  [ -z "$(find "$SAMPAN_ROOT/uploads" -name '*.tmp')" ]
+  "$SAMPAN" fsck
+}
+
+@test "a blob whose file is gone is absent for a manifest too" {
+  local d file
+  d=$(printf vanished | sha256sum | cut -d' ' -f1)
+  printf vanished >"$T/blob"
+  curl -sf -X POST -H 'Content-Type: application/octet-stream' --data-binary @"$T/blob" "http://$REGISTRY/v2/gone/blobs/uploads/?digest=sha256:$d"
+  rm "$SAMPAN_ROOT/blobs/sha256/$d"
+  printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"a/b","digest":"sha256:%s","size":8},"layers":[]}' "$d" >"$T/manifest"
+  [ "$(curl -s -o "$T/body" -w '%{http_code}' -X PUT -H 'Content-Type:' --data-binary @"$T/manifest" "http://$REGISTRY/v2/gone/manifests/v1")" = 404 ] || { cat "$T/body"; false; }
+  grep -q MANIFEST_BLOB_UNKNOWN "$T/body"
+  [ "$(curl -s -o /dev/null -w '%{http_code}' -I "http://$REGISTRY/v2/gone/blobs/sha256:$d")" = 404 ]
+}

@@ -70,7 +70,7 @@ if [ "$twins" = auto ]; then
     twins=off
   fi
   # The unstable suite's own compiler may be newer than the cross compiler that is its twin; then the newest that has one is used.
-  [ "$base" != "$registry/base/debian:sid" ] || compiler=$(host twin ls --format json | tr ',' '\n' | sed -n 's/.*"compilers":"\([^"]*\).*/\1/p' | head -1)
+  [ "$base" != "$registry/base/debian:sid" ] || compiler=$(host twin ls --format json | tr ',' '\n' | sed -n 's/.*"compilers": *"\([^"]*\).*/\1/p' | head -1)
   [ -n "$compiler" ] || compiler=gcc
   finish
 fi

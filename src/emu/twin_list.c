@@ -1,7 +1,7 @@
 /* The list: see twin_list.h.
  *
  * A program is on it if what it writes depends on its arguments and files alone. Not on it, and so always emulated: what asks for the machine (uname, arch,
- * nproc, getconf, ldconfig, dpkg, whose architecture is compiled in), what computes in a number format that differs between machines (printf, seq and
+ * nproc, getconf, ldconfig), what computes in a number format that differs between machines (printf, seq and
  * numfmt use long double; od shows the machine's byte order), interpreters with a configuration of their machine (perl, python), and what loads modules
  * of the image. */
 #include "emu/twin_list.h"
@@ -23,7 +23,7 @@ const struct twin_package twin_packages[] = {
 	{ "dash", NULL, "dash", NULL },
 	{ "debianutils", NULL, "run-parts", NULL },
 	{ "diffutils", NULL, NULL, NULL },
-	{ "dpkg", NULL, "dpkg-deb dpkg-split update-alternatives", NULL },
+	{ "dpkg", NULL, "dpkg dpkg-deb dpkg-divert dpkg-query dpkg-split dpkg-statoverride dpkg-trigger update-alternatives", NULL },
 	{ "findutils", NULL, NULL, NULL },
 	{ "flex", NULL, "flex", NULL },
 	{ "gawk", NULL, "gawk", NULL },
@@ -57,6 +57,9 @@ static const struct twin_special specials[] = {
 	{ "apt-get", TWIN_PLAIN, "--version\n-v\n--help\n-h\n--config-file\n-c", "APT_CONFIG" },
 	{ "bash", TWIN_SHELL, BASH_WORDS, "HOSTTYPE MACHTYPE" },
 	{ "dash", TWIN_SHELL, SHELL_WORDS, NULL },
+	{ "dpkg", TWIN_PLAIN, "--version\n--root\n--chroot\n--print-foreign-architectures\n--help", NULL },
+	{ "dpkg-deb", TWIN_PLAIN, "--version", NULL },
+	{ "dpkg-query", TWIN_PLAIN, "--version", NULL },
 	{ "make", TWIN_PLAIN, "--version\n-v\n--print-data-base\n-p", "MAKE_HOST" },
 	{ "mawk", TWIN_PLAIN, "-W\n--version\n--dump", NULL },
 	{ "gawk", TWIN_PLAIN, "--version\n-V\n--load\n-l\n--bignum\n-M", NULL },

@@ -18,6 +18,7 @@
 #include "base/process.h"
 #include "emu/binfmt.h"
 #include "emu/debs.h"
+#include "emu/elf_text.h"
 #include "emu/twin_list.h"
 #include "store/layer.h"
 
@@ -151,19 +152,19 @@ static int look_up_gcc(struct maker *maker, struct error *err)
 static int choose_gcc(struct maker *maker, struct error *err)
 {
 	const struct deb *standard = NULL;
-	int64_t version = 0;
+	int64_t normal = 0;
 
 	if (look_up_gcc(maker, err) < 0)
 		return -1;
 	standard = debs_find(&maker->debs, "gcc", maker->source->foreign);
 	const char *at = standard ? strstr(standard->depends, "gcc-") : NULL;
 	for (at = at ? at + 4 : NULL; at && *at >= '0' && *at <= '9'; at++)
-		version = version * 10 + *at - '0';
-	if (version && want_gcc(maker, version))
+		normal = normal * 10 + *at - '0';
+	if (normal && want_gcc(maker, normal))
 		return 0;
-	for (version = GCC_NEWEST; version >= GCC_OLDEST; version--) {
+	for (int64_t version = GCC_NEWEST; version >= GCC_OLDEST; version--) {
 		_cleanup_(freep) char *plain = xprintf("gcc-%lld", (long long)version), *named = tool_package(plain, maker->triplet);
-		if (debs_find(&maker->debs, named, maker->source->host) && want_gcc(maker, version))
+		if (version != normal && debs_find(&maker->debs, named, maker->source->host) && want_gcc(maker, version))
 			return 0;
 	}
 	return 0;
@@ -435,6 +436,34 @@ static json_t *machine_variables(struct maker *maker, const char *names, const c
 	return env;
 }
 
+/* dpkg and its kin have the architecture's name compiled in. The twin gets the image's; that it then says so is tried. */
+static int make_dpkg(struct maker *maker, struct program *program, struct error *err)
+{
+	struct buf bytes _cleanup_(buf_free) = { 0 };
+	_cleanup_(freep) char *made = path_join(maker->folder, "dpkg-made");
+
+	if (file_read(AT_FDCWD, program->twin, PROGRAM_MAX, &bytes, err) < 0)
+		return -1;
+	int changed = elf_retarget_text(&bytes, maker->source->host, maker->source->foreign, err);
+	if (changed <= 0)
+		return changed < 0 ? -1 : add_twin(maker, program, err);
+	if (file_replace(AT_FDCWD, made, bytes.data, bytes.len, 0755, err) < 0)
+		return -1;
+	program->twin = made;
+	return add_twin(maker, program, err);
+}
+
+static bool check_dpkg(const struct maker *maker, const char *loader, const char *libraries, const char *program)
+{
+	const char *argv[] = { loader, "--library-path", libraries, program, "--print-architecture", NULL };
+	struct buf said _cleanup_(buf_free) = { 0 };
+
+	if (process_capture(argv, NULL, 1 << 10, &said, NULL) < 0 || !said.len)
+		return false;
+	said.data[strcspn(said.data, "\n")] = '\0';
+	return str_equal(said.data, maker->source->foreign);
+}
+
 static int add_plain(struct maker *maker, const struct twin_package *about, const char *name, struct error *err)
 {
 	const char *package = about->name, *foreign = maker->source->foreign, *host = maker->source->host;
@@ -456,7 +485,7 @@ static int add_plain(struct maker *maker, const struct twin_package *about, cons
 			return 0;
 		}
 	}
-	return add_twin(maker, &program, err);
+	return str_equal(package, "dpkg") ? make_dpkg(maker, &program, err) : add_twin(maker, &program, err);
 }
 
 static void list_programs(const struct maker *maker, const struct twin_package *package, struct strlist *ret)
@@ -651,6 +680,8 @@ static int add_all_libraries(struct maker *maker, struct error *err)
 		_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
 		if (copy_libraries(maker, loader, libraries, program, err) < 0)
 			return -1;
+		if (str_ends(program, "/dpkg/dpkg") && !check_dpkg(maker, loader, libraries, program))
+			return error_set(err, ERROR_UNSUPPORTED, "the twin of dpkg doesn't take another architecture");
 	}
 	return 0;
 }

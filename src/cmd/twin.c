@@ -37,7 +37,7 @@ static const struct option_spec options[] = {
 	"    name=$compiler$(echo \"$flags\" | tr -d ' '); $compiler $flags -c $source -o $name.o\n"                                        \
 	"  done\n"                                                                                                                          \
 	"  $compiler -O2 $source -o $compiler.out; $compiler -static -O2 $source -o $compiler.static 2>messages || true\n"                  \
-	"  $compiler -shared -fPIC $source -o $compiler.so -Wl,-soname,x.so.1 -Wl,-Map,$compiler.map\n"                                     \
+	"  $compiler -shared $compiler-Os-fPIC.o -o $compiler.so -Wl,-soname,x.so.1 -Wl,-Map,$compiler.map\n"                                \
 	"  $compiler -### $source >$compiler.commands 2>&1; sed -i 's,/tmp/cc[A-Za-z0-9]*,TEMPORARY,g' $compiler.commands\n"                \
 	"  ./$compiler.out >/dev/null; strip -o $compiler.stripped $compiler.out; objdump -d $compiler.out >$compiler.dump\n"               \
 	"  ar rcsD lib$compiler.a $compiler-O0.o; nm lib$compiler.a >$compiler.names\n"                                                     \

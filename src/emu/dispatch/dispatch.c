@@ -232,6 +232,7 @@ static void make_room(const struct dispatch *dispatch, struct room *ret)
 	size_t slots, text;
 
 	call_room(dispatch->table, &dispatch->call, &slots, &text);
+	text += text_len(dispatch->path) + 1;
 	char *at = sys_map(slots * sizeof(char *) + text, PROT_R | PROT_W, MAP_PRIVATE_ | MAP_ANONYMOUS_, -1);
 	if (map_failed(at))
 		fail(": out of memory", dispatch->path);
@@ -293,6 +294,8 @@ static void dispatch_program(struct dispatch *dispatch)
 
 	make_room(dispatch, &room);
 	if (!dispatch->secure && (fd = open_program(dispatch)) >= 0 && real_path(fd, path)) {
+		if (text_starts(dispatch->path, "/"))
+			dispatch->path = path_restore(dispatch->path, &room);
 		call_restore(dispatch->table, path, &dispatch->call, &room);
 		const struct twin_entry *entry = find_entry(dispatch->table, path);
 		if (entry && is_the_file(dispatch, entry, fd) && !call_refused(dispatch->table, entry, &dispatch->call))

@@ -2,12 +2,12 @@
  *
  * The rule is 'bit-identical or nothing', and when in doubt, nothing: an exec that is refused here is emulated, which costs time and never a wrong byte.
  * Refused is what makes a program tell about itself (--version, -print-…), what it would load that is the image's (LD_PRELOAD, compiler plug-ins, locales), what
- * depends on files that QEMU makes up (/proc), and what names files in ways that are not followed here (@file, -isysroot). */
+ * depends on files that QEMU makes up (/proc), and what leads elsewhere in ways that are not followed here (-isysroot). */
 #include "emu/dispatch/rules.h"
 
 #include "emu/dispatch/system.h"
 
-enum { SCRIPT_MAX = 4 << 20, PREFIX_SLOTS = 8, EXTRA_SLOTS = 64, EXTRA_TEXT = 8192 };
+enum { TEXT_MAX = 4 << 20, WORD_MAX = 256, PREFIX_SLOTS = 8, EXTRA_SLOTS = 64, EXTRA_TEXT = 8192 };
 
 /* How a driver whose folder names were made ours, in place, writes that folder; and what it is (see twin_make.c). */
 #define FOLDER_MADE "/gcc///////"
@@ -123,20 +123,29 @@ static int words_within(const struct twin_table *table, uint32_t words, const ch
 	return 0;
 }
 
-static int script_refused(const struct twin_table *table, uint32_t words, const char *path)
+/* A regular file that isn't too long, or NULL. It stays mapped: an execve follows. */
+static const char *map_text(const char *path, size_t *ret_len)
 {
 	struct statx about;
 	long fd = sys_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int refused = 0;
+	const char *bytes = NULL;
 
 	if (fd < 0)
-		return 0;
-	if (sys_stat((int)fd, "", AT_EMPTY_PATH, &about) == 0 && (about.stx_mode & 0170000) == 0100000 && about.stx_size && about.stx_size <= SCRIPT_MAX) {
-		const char *bytes = sys_map(about.stx_size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */, (int)fd);
-		refused = map_failed(bytes) || words_within(table, words, bytes, about.stx_size);
+		return NULL;
+	if (sys_stat((int)fd, "", AT_EMPTY_PATH, &about) == 0 && (about.stx_mode & 0170000) == 0100000 && about.stx_size && about.stx_size <= TEXT_MAX) {
+		bytes = sys_map(about.stx_size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */, (int)fd);
+		*ret_len = about.stx_size;
 	}
 	sys_close((int)fd);
-	return refused;
+	return bytes && map_failed(bytes) ? NULL : bytes;
+}
+
+static int script_refused(const struct twin_table *table, uint32_t words, const char *path)
+{
+	size_t len;
+	const char *bytes = map_text(path, &len);
+
+	return bytes && words_within(table, words, bytes, len);
 }
 
 /* The text that it is given, and the script; what that one includes is not followed. */
@@ -156,18 +165,68 @@ static int shell_refused(const struct twin_table *table, const struct twin_entry
 	return 0;
 }
 
-static int driver_refused(const struct call *call)
-{
-	static const char *const variables[] = { "GCC_EXEC_PREFIX", "COMPILER_PATH", "LIBRARY_PATH", "GCC_COMPARE_DEBUG", "GCC_SPECS", NULL };
-	static const char *const words[] = { "-v", "-###", "--version", "-wrapper", "--help", "--target-help", "-march=native", "-mcpu=native", "-mtune=native", NULL };
-	static const char *const starts[] = { "@", "-print-", "--print-", "-dump", "--dump", "-specs", "--specs", "-fplugin", "--help=", NULL };
+/* What an argument may not be, for a program of the compiler. */
+struct refusal {
+	const char *const *words;  /* the whole argument; end with NULL */
+	const char *const *starts; /* its start */
+};
 
-	if (env_has(call->env, variables))
+static int word_refused(const char *word, const struct refusal *refusal)
+{
+	return any_equal(word, refusal->words) || any_start(word, refusal->starts);
+}
+
+/* The arguments in a file (gcc's @file): words between blanks, quotes taken away. One that is too long for what we look for is cut. */
+static int file_refused(const char *path, const struct refusal *refusal)
+{
+	size_t len, used = 0;
+	const char *bytes = map_text(path, &len);
+	char word[WORD_MAX];
+
+	if (!bytes)
 		return 1;
+	for (size_t i = 0; i <= len; i++) {
+		char c = i < len ? bytes[i] : '\n';
+		if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
+			if (c != '"' && c != '\'' && c != '\\' && used < WORD_MAX - 1)
+				word[used++] = c;
+			continue;
+		}
+		word[used] = '\0';
+		if (used && (word[0] == '@' || word_refused(word, refusal)))
+			return 1;
+		used = 0;
+	}
+	return 0;
+}
+
+static int any_refused(const struct call *call, const struct refusal *refusal)
+{
 	for (char **arg = call->args; *arg; arg++)
-		if (any_equal(*arg, words) || any_start(*arg, starts))
+		if (**arg == '@' ? file_refused(*arg + 1, refusal) : word_refused(*arg, refusal))
 			return 1;
 	return 0;
+}
+
+/* -c, -S and -E end before the linker. */
+static int driver_links(const struct call *call)
+{
+	for (char **arg = call->args; *arg; arg++)
+		if ((*arg)[0] == '-' && ((*arg)[1] == 'c' || (*arg)[1] == 'S' || (*arg)[1] == 'E') && !(*arg)[2])
+			return 0;
+	return 1;
+}
+
+/* A cross driver doesn't look at LIBRARY_PATH. */
+static int driver_refused(const struct call *call)
+{
+	static const char *const variables[] = { "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "GCC_SPECS", NULL };
+	static const char *const words[] = { "-v", "-###", "--version", "-wrapper", "--help", "--target-help", "-march=native", "-mcpu=native", "-mtune=native", NULL };
+	static const char *const starts[] = { "-print-", "--print-", "-dump", "--dump", "-specs", "--specs", "-fplugin", "--help=", NULL };
+
+	if (env_has(call->env, variables) || (env_has(call->env, (const char *const[]){ "LIBRARY_PATH", NULL }) && driver_links(call)))
+		return 1;
+	return any_refused(call, &(struct refusal){ words, starts });
 }
 
 static int ends_with(const char *text, const char *end)
@@ -177,16 +236,17 @@ static int ends_with(const char *text, const char *end)
 	return len >= end_len && text_equal(text + len - end_len, end);
 }
 
-/* A precompiled header holds a memory image of the compiler that made it. */
-static int compiler_refused(const struct call *call)
+/* A precompiled header holds a memory image of the compiler that made it; so does a module. What the C++ preprocessor prints says of each header whether C++
+ * is meant by it, which folders that come by -isystem don't. */
+static int compiler_refused(const struct twin_entry *entry, const struct call *call)
 {
 	static const char *const words[] = { "-v", "-version", "--version", "--help", "-isysroot", "--output-pch", "-fself-test", NULL };
-	static const char *const starts[] = { "@", "-fplugin", "-iprefix", "-iwithprefix", "-isysroot", "--sysroot", "--help=", "--output-pch=", NULL };
+	static const char *const starts[] = { "-fplugin", "-iprefix", "-iwithprefix", "-isysroot", "--sysroot", "--help=", "--output-pch=", "-fmodule", NULL };
 
 	for (char **arg = call->args; *arg; arg++)
-		if (any_equal(*arg, words) || any_start(*arg, starts) || ends_with(*arg, ".gch"))
+		if (ends_with(*arg, ".gch") || (entry->cxx_folders && text_equal(*arg, "-E")))
 			return 1;
-	return 0;
+	return any_refused(call, &(struct refusal){ words, starts });
 }
 
 /* A plug-in that isn't the compiler's own can't be loaded by a program of another machine. */
@@ -198,13 +258,14 @@ static int plugin_is_ours(const struct twin_entry *entry, const char *path)
 static int linker_refused(const struct twin_entry *entry, const struct call *call)
 {
 	static const char *const words[] = { "-v", "-V", "--version", "--help", "--verbose", "--print-sysroot", "--print-map", NULL };
+	static const char *const starts[] = { "--sysroot", "-plugin=", "--plugin=", NULL }, *const plugins[] = { "-plugin", "--plugin", NULL };
 
 	for (char **arg = call->args; *arg; arg++) {
-		if (any_equal(*arg, words) || **arg == '@' || text_starts(*arg, "--sysroot"))
+		if (**arg == '@' && file_refused(*arg + 1, &(struct refusal){ words, plugins }))
+			return 1;
+		if (any_equal(*arg, words) || any_start(*arg, starts))
 			return 1;
 		if ((text_equal(*arg, "-plugin") || text_equal(*arg, "--plugin")) && (!arg[1] || !plugin_is_ours(entry, *++arg)))
-			return 1;
-		if (text_starts(*arg, "-plugin=") || text_starts(*arg, "--plugin="))
 			return 1;
 	}
 	return 0;
@@ -218,7 +279,7 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 	case TWIN_PLAIN: return plain_refused(table, entry, call);
 	case TWIN_SHELL: return shell_refused(table, entry, call);
 	case TWIN_DRIVER: return driver_refused(call);
-	case TWIN_COMPILER: return compiler_refused(call);
+	case TWIN_COMPILER: return compiler_refused(entry, call);
 	case TWIN_LINKER:
 	case TWIN_ARCHIVER: return linker_refused(entry, call);
 	}
@@ -230,7 +291,7 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 void call_room(const struct twin_table *table, const struct call *call, size_t *ret_slots, size_t *ret_text)
 {
 	*ret_slots = 2 * (PREFIX_SLOTS + EXTRA_SLOTS);
-	*ret_text = EXTRA_TEXT;
+	*ret_text = EXTRA_TEXT + text_len(call->argv0) + 1;
 	for (char **at = call->args; *at; at++, *ret_slots += 2)
 		*ret_text += text_len(*at) + 1;
 	for (char **at = call->env; *at; at++, *ret_slots += 2)
@@ -266,6 +327,11 @@ static char *restore_folders(char *text, struct room *room)
 	return start;
 }
 
+char *path_restore(char *path, struct room *room)
+{
+	return restore_folders(path, room);
+}
+
 static int in_list(const struct twin_table *table, uint32_t list, const char *text)
 {
 	for (const char *at = NULL; (at = table_next(table, list, at));)
@@ -276,6 +342,7 @@ static int in_list(const struct twin_table *table, uint32_t list, const char *te
 
 void call_restore(const struct twin_table *table, const char *path, struct call *call, struct room *room)
 {
+	call->argv0 = restore_folders((char *)call->argv0, room);
 	/* a cross driver names its system root even if that is / */
 	int drop_root = ends_with(path, "/collect2");
 	char **args = room->slots, **to = args;

@@ -23,6 +23,8 @@ void call_room(const struct twin_table *table, const struct call *call, size_t *
 /* Takes back what a twin's start changed for its own use, so that each program gets what it would have got: variables that stand for something
  * compiled in, and the folder names of a driver. Done before anything else is decided. */
 void call_restore(const struct twin_table *table, const char *path, struct call *call, struct room *room);
+/* The same for the path by which a program was called. */
+char *path_restore(char *path, struct room *room);
 
 /* Must this exec be emulated? */
 int call_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call);

@@ -25,6 +25,16 @@ static const struct pattern {
 	{ ROUTE_BASE, false, { "" } },
 };
 
+/* Addresses that are not beneath /v2/. */
+static const struct {
+	const char *path;
+	enum route route;
+} fixed[] = {
+	{ "/token", ROUTE_TOKEN },
+	{ "/ca.crt", ROUTE_AUTHORITY },
+	{ "/join", ROUTE_JOIN },
+};
+
 /* ---- percent encoding ---- */
 
 static int hex_value(char c)
@@ -79,6 +89,18 @@ static int query_parse(const char *text, struct strlist *ret, struct error *err)
 	return 0;
 }
 
+int form_parse(const char *text, struct strlist *ret, struct error *err)
+{
+	_cleanup_(freep) char *copy = xstrdup(text);
+
+	for (char *at = copy; *at; at++)
+		if (*at == '+')
+			*at = ' ';
+	int result = query_parse(copy, ret, err);
+	explicit_bzero(copy, strlen(copy));
+	return result;
+}
+
 const char *target_query(const struct target *target, const char *name)
 {
 	return strlist_env_get(&target->query, name);
@@ -130,10 +152,9 @@ static void path_parse(const char *path, struct target *target)
 {
 	struct strlist segments _cleanup_(strlist_free) = { 0 };
 
-	if (str_equal(path, "/ca.crt"))
-		target->route = ROUTE_AUTHORITY;
-	else if (str_equal(path, "/join"))
-		target->route = ROUTE_JOIN;
+	for (size_t i = 0; i < array_len(fixed); i++)
+		if (str_equal(path, fixed[i].path))
+			target->route = fixed[i].route;
 	if (str_equal(path, "/v2"))
 		path = "/v2/";
 	if (!str_starts(path, "/v2/"))

@@ -18,7 +18,7 @@ static void refused(enum base64_kind kind, const char *text)
 	struct buf out _cleanup_(buf_free) = { 0 };
 
 	buf_add_str(&out, "kept");
-	ok(!base64_read(kind, text, strlen(text), &out), "'%s' is not base64", text);
+	ok(!base64_read(kind, text, strlen(text), &out), "'%.*s' is not base64", (int)strcspn(text, "\n"), text);
 	is_str(out.data, "kept", "and nothing of it is added");
 }
 

@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "tap.h"
 
-static const char *const names[] = { "none", "base", "catalog", "tags", "manifest", "blob", "uploads", "upload", "referrers", "authority", "join" };
+static const char *const names[] = { "none", "base", "catalog", "tags", "manifest", "blob", "uploads", "upload", "referrers", "token", "authority", "join" };
 
 static char *describe(const char *raw)
 {

@@ -61,8 +61,8 @@ int password_hash(const char *password, char **ret, struct error *err)
 
 	if (!*password)
 		return error_set(err, ERROR_USAGE, "the password must not be empty");
-	if (strlen(password) > PASSWORD_MAX)
-		return error_set(err, ERROR_USAGE, "the password is longer than %d bytes, of which bcrypt would not see the rest", PASSWORD_MAX);
+	if (strlen(password) > PASSWORD_BYTES_MAX)
+		return error_set(err, ERROR_USAGE, "the password is longer than %d bytes, of which bcrypt would not see the rest", PASSWORD_BYTES_MAX);
 	if (secret_has_form(password))
 		return error_set(err, ERROR_USAGE, "a password must not begin with '" SECRET_BEGIN "', as tokens do");
 	random_bytes(salt, sizeof salt);

@@ -13,7 +13,7 @@
 #include "base/error.h"
 
 enum {
-	PASSWORD_MAX = 72, /* bcrypt sees no more */
+	PASSWORD_BYTES_MAX = 72, /* bcrypt sees no more */
 	PASSWORD_COST = 10,
 	PASSWORD_COST_MAX = 16,
 	PASSWORD_CHECKS = 2, /* at a time */

@@ -1,11 +1,6 @@
 /* sampan login: checks credentials and keeps them where docker keeps them. */
-#include <termios.h>
-#include <unistd.h>
-
-#include "base/fd.h"
+#include "cmd/prompt.h"
 #include "cmd/remote.h"
-
-enum { ANSWER_MAX = 64 << 10 };
 
 static const char *username, *password;
 static bool password_stdin;
@@ -18,53 +13,13 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
-static void cut_line(struct buf *text)
-{
-	if (text->data)
-		text->data[strcspn(text->data, "\r\n")] = '\0';
-}
-
-/* Asks on the terminal, without echo for a password. */
-static int ask(const char *question, bool hidden, struct buf *ret, struct error *err)
-{
-	struct termios before, silent;
-	char line[1024];
-
-	if (!isatty(STDIN_FILENO)) {
-		error_set(err, ERROR_USAGE, "there is no terminal to ask for the %s", hidden ? "password" : "user name");
-		return error_hint(err, "use --username and --password-stdin");
-	}
-	fprintf(stderr, "%s: ", question);
-	tcgetattr(STDIN_FILENO, &before);
-	silent = before;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	if (hidden)
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	ssize_t n = read(STDIN_FILENO, line, sizeof line - 1);
-	if (hidden) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputc('\n', stderr);
-	}
-	if (n <= 0)
-		return error_set(err, ERROR_INTERRUPTED, "interrupted");
-	buf_add(ret, line, (size_t)n);
-	explicit_bzero(line, sizeof line);
-	cut_line(ret);
-	return 0;
-}
-
 static int read_password(struct buf *ret, struct error *err)
 {
 	if (password) {
 		buf_add_str(ret, password);
 		return 0;
 	}
-	if (!password_stdin)
-		return ask("Password", true, ret, err);
-	if (fd_read_all(STDIN_FILENO, ANSWER_MAX, ret, "stdin", err) < 0)
-		return -1;
-	cut_line(ret);
-	return 0;
+	return password_stdin ? prompt_password_stdin(ret, err) : prompt_ask("Password", true, ret, err);
 }
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
@@ -77,7 +32,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		return -1;
 	if (username)
 		buf_add_str(&name, username);
-	else if (ask("Username", false, &name, err) < 0)
+	else if (prompt_ask("Username", false, &name, err) < 0)
 		return -1;
 	if (read_password(&secret, err) < 0)
 		return -1;

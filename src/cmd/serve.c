@@ -1,11 +1,12 @@
 /* sampan serve: the registry over HTTP. */
 #include "cmd/command.h"
+#include "registry/access.h"
 #include "registry/config.h"
 #include "registry/privilege.h"
 #include "registry/registry.h"
 
 static struct strlist listen_on, names;
-static const char *config, *tls, *certificate, *key, *external_url, *user;
+static const char *config, *tls, *certificate, *key, *external_url, *user, *anonymous, *htpasswd;
 static bool no_sandbox;
 
 static const struct option_spec options[] = {
@@ -18,6 +19,8 @@ static const struct option_spec options[] = {
 	{ 0, "user", OPTION_STRING, &user, "NAME", "whom root becomes (the owner of the store)" },
 	{ 0, "no-sandbox", OPTION_FLAG, &no_sandbox, NULL, "keep the right to all files, programs and connections" },
 	{ 0, "config", OPTION_STRING, &config, "FILE", "settings (default: registry.json in the store's root, where it is there)" },
+	{ 0, "anonymous", OPTION_STRING, &anonymous, "LEVEL", "what needs no log-in: none, pull, push or all (on loopback: all; else: pull)" },
+	{ 0, "htpasswd", OPTION_STRING, &htpasswd, "FILE", "users beside those of 'sampan user': NAME:HASH a line, bcrypt ('htpasswd -B')" },
 	{ 0 },
 };
 
@@ -30,6 +33,10 @@ static int take_options(struct registry_options *registry, struct error *err)
 	registry->external_url = xstrdup(external_url);
 	registry->user = xstrdup(user);
 	registry->no_sandbox = no_sandbox;
+	if (anonymous && access_set_anonymous(registry, anonymous, err) < 0)
+		return -1;
+	if (htpasswd)
+		access_set_htpasswd(registry, htpasswd);
 	return 0;
 }
 
@@ -53,6 +60,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	(void)argc, (void)argv;
 	if (take_options(&registry, err) < 0 || config_load(context->root, config, &registry, err) < 0)
 		return -1;
+	access_reads(registry.access, &registry.readable, &registry.outgoing);
 	return serve(context->root, &registry, err);
 }
 
@@ -61,11 +69,13 @@ const struct command command_serve = {
 	.group = "Registry",
 	.usage = "[OPTIONS]",
 	.summary = "Serve this store as a registry",
-	.details = "It speaks the OCI distribution protocol, over plain HTTP or HTTPS, to everybody who can reach the address:\n"
+	.details = "It speaks the OCI distribution protocol, over plain HTTP or HTTPS:\n"
 		   "docker, podman, containerd, skopeo and K3s push to it and pull from it. With a certificate, an address\n"
 		   "without http:// in front speaks HTTPS. Clients learn to trust the authority of --tls auto from /ca.crt,\n"
 		   "whose fingerprint the start prints. SIGHUP, and a change of their files, reload certificates, and it opens\n"
 		   "the access log anew; SIGTERM ends it cleanly. Sockets of a systemd .socket unit are used too.\n\n"
+		   "On loopback everybody may do everything. Elsewhere one pulls without, and pushes with a log-in; the first start makes the user 'admin'\n"
+		   "and prints its password. 'sampan user' makes more, and the section \"access\" of the settings has rules by repository.\n\n"
 		   "The settings file is a JSON object: \"listen\": [ADDRESS…], \"connections\": N, \"timeouts\": {\"headers\": SECONDS,\n"
 		   "\"silence\": SECONDS, \"transfer\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
 		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"

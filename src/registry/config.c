@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "registry/access.h"
 #include "registry/proxy.h"
 
 enum { CONFIG_FILE_MAX = 1 << 20, CONNECTIONS_LIMIT = 65536, TIMEOUT_LIMIT = 3600 };
@@ -66,6 +67,7 @@ void registry_options_clear(struct registry_options *options)
 {
 	strlist_free(&options->listen);
 	registry_tls_clear(&options->tls);
+	access_settings_free(&options->access);
 	free(options->external_url);
 	strlist_free(&options->trusted_proxies);
 	free(options->user);
@@ -84,6 +86,7 @@ static const struct {
 } sections[] = {
 	{ "listen", read_listen },
 	{ "connections", read_connections },
+	{ "access", access_read },
 	{ "timeouts", read_timeouts },
 	{ "user", read_user },
 	{ "tls", tls_config },

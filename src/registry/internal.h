@@ -13,12 +13,14 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "registry/access.h"
 #include "registry/origin.h"
 #include "registry/registry.h"
 #include "registry/route.h"
 
 struct server {
 	struct store *store;
+	struct access *access;
 	struct tls *tls;	     /* NULL: no certificate */
 	const struct origin *origin; /* where clients see us; borrowed */
 	const struct registry_options *options; /* borrowed */
@@ -68,6 +70,7 @@ struct request {
 	bool head;
 	struct forwarded *forwarded;	   /* see origin.c; NULL until it is asked for; owned */
 	char client_text[ADDRESS_TEXT_SIZE];
+	struct caller caller;
 
 	struct MHD_Response *response;	   /* the answer, owned until it was queued */
 	unsigned status;
@@ -85,6 +88,7 @@ struct request {
 struct operation {
 	enum route route;
 	const char *method;
+	enum action action; /* what it is for access */
 	void (*begin)(struct request *request);
 	void (*data)(struct request *request, const void *bytes, size_t len); /* NULL: bodies are dropped */
 	void (*end)(struct request *request);
@@ -172,4 +176,7 @@ void search_get(struct request *request);
 void metrics_get(struct request *request);
 void health_get(struct request *request);
 void ready_get(struct request *request);
+void token_get(struct request *request);
+void token_post_data(struct request *request, const void *bytes, size_t len);
+void token_post_end(struct request *request);
 #endif

@@ -85,6 +85,28 @@ void tags_get(struct request *request)
 	page_answer(request, &page, object, path);
 }
 
+/* Only what the caller may pull. Pages of the index are read until ours is full, so that a page is short only at the end. */
+static int catalog_read(struct request *request, struct page *page, struct error *err)
+{
+	_cleanup_(freep) char *last = xstrdup(page->last);
+	size_t got;
+
+	do {
+		struct strlist names _cleanup_(strlist_free) = { 0 };
+		if (store_catalog(request->server->store, "", last, page->n + 1, &names, err) < 0)
+			return -1;
+		got = names.len;
+		for (size_t i = 0; i < got && page->items.len <= page->n; i++)
+			if (access_shows(request, names.items[i]))
+				strlist_add(&page->items, names.items[i]);
+		if (got) {
+			free(last);
+			last = xstrdup(names.items[got - 1]);
+		}
+	} while (got > page->n && page->items.len <= page->n);
+	return 0;
+}
+
 void catalog_get(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
@@ -92,7 +114,7 @@ void catalog_get(struct request *request)
 
 	if (!page_begin(request, &page))
 		return;
-	if (store_catalog(request->server->store, "", page.last, page.n + 1, &page.items, &err) < 0) {
+	if (catalog_read(request, &page, &err) < 0) {
 		request_fail_error(request, &err, "NAME_UNKNOWN", "NAME_INVALID");
 		return;
 	}

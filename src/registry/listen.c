@@ -161,3 +161,19 @@ char *listen_print(int fd, char out[LISTEN_TEXT_SIZE])
 		snprintf(out, LISTEN_TEXT_SIZE, address.ss_family == AF_INET6 ? "[%.100s]:%.8s" : "%.100s:%.8s", host, port);
 	return out;
 }
+
+bool listen_is_local(int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	const struct sockaddr_in *four = (struct sockaddr_in *)&address;
+	const struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
+	socklen_t len = sizeof address;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+		return false;
+	if (address.ss_family == AF_INET)
+		return ntohl(four->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (address.ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) || (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr) && six->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+	return address.ss_family == AF_UNIX;
+}

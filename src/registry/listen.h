@@ -1,6 +1,8 @@
 /* Listening sockets. */
 #ifndef REGISTRY_LISTEN_H
 #define REGISTRY_LISTEN_H
+#include <stdbool.h>
+
 #include "base/error.h"
 
 enum { LISTEN_TEXT_SIZE = 128 };
@@ -19,4 +21,6 @@ int listen_open(const char *address, enum listen_scheme *ret_scheme, struct erro
 char *listen_host(const char *address);
 /* Where a socket listens: "127.0.0.1:6000", "[::]:6000", "unix:/run/sampan.sock". `out` is returned. */
 char *listen_print(int fd, char out[LISTEN_TEXT_SIZE]);
+/* Do only programs of this machine reach it? */
+bool listen_is_local(int fd);
 #endif

@@ -5,6 +5,8 @@
 #include "registry/observe.h"
 #include "store/store.h"
 
+struct access_settings;
+
 /* TLS: a certificate of the user's, or one of our own making. All owned. */
 struct registry_tls {
 	bool automatic;		  /* a certificate authority of our own, in the store */
@@ -22,6 +24,7 @@ struct registry_options {
 	/* 0: 60. Within these a client must send its request's headers; do anything at all; move 256 bytes for each second of a body or an answer. */
 	int headers_seconds, silence_seconds, transfer_seconds;
 	struct registry_tls tls;
+	struct access_settings *access; /* owned; NULL: open on loopback, else anonymous pull and a first user (access.h) */
 	char *external_url;		/* "https://example.org/registry": where clients see us */
 	struct strlist trusted_proxies; /* "10.0.0.0/8": whose X-Forwarded-… we believe, beside loopback */
 	char *user;			/* whom root becomes; NULL: the store's owner */

@@ -13,27 +13,29 @@ static void nothing(struct request *request)
 
 /* GET stands for HEAD as well: the library leaves the body out. */
 const struct operation operations[] = {
-	{ ROUTE_BASE, "GET", nothing, NULL, base_get },
-	{ ROUTE_CATALOG, "GET", nothing, NULL, catalog_get },
-	{ ROUTE_TAGS, "GET", nothing, NULL, tags_get },
-	{ ROUTE_MANIFEST, "GET", nothing, NULL, manifest_get },
-	{ ROUTE_MANIFEST, "PUT", manifest_put_begin, manifest_put_data, manifest_put_end },
-	{ ROUTE_MANIFEST, "DELETE", nothing, NULL, manifest_delete },
-	{ ROUTE_BLOB, "GET", nothing, NULL, blob_get },
-	{ ROUTE_BLOB, "DELETE", nothing, NULL, blob_delete },
-	{ ROUTE_UPLOADS, "POST", upload_post_begin, upload_body_data, upload_post_end },
-	{ ROUTE_UPLOAD, "GET", nothing, NULL, upload_get },
-	{ ROUTE_UPLOAD, "PATCH", upload_patch_begin, upload_body_data, upload_patch_end },
-	{ ROUTE_UPLOAD, "PUT", upload_put_begin, upload_body_data, upload_put_end },
-	{ ROUTE_UPLOAD, "DELETE", nothing, NULL, upload_delete },
-	{ ROUTE_REFERRERS, "GET", nothing, NULL, referrers_get },
-	{ ROUTE_AUTHORITY, "GET", nothing, NULL, authority_get },
-	{ ROUTE_JOIN, "GET", nothing, NULL, join_get },
-	{ ROUTE_PING, "GET", nothing, NULL, ping_get },
-	{ ROUTE_SEARCH, "GET", nothing, NULL, search_get },
-	{ ROUTE_METRICS, "GET", nothing, NULL, metrics_get },
-	{ ROUTE_HEALTH, "GET", nothing, NULL, health_get },
-	{ ROUTE_READY, "GET", nothing, NULL, ready_get },
+	{ ROUTE_BASE, "GET", ACTION_ENTER, nothing, NULL, base_get },
+	{ ROUTE_CATALOG, "GET", ACTION_CATALOG, nothing, NULL, catalog_get },
+	{ ROUTE_TAGS, "GET", ACTION_PULL, nothing, NULL, tags_get },
+	{ ROUTE_MANIFEST, "GET", ACTION_PULL, nothing, NULL, manifest_get },
+	{ ROUTE_MANIFEST, "PUT", ACTION_PUSH, manifest_put_begin, manifest_put_data, manifest_put_end },
+	{ ROUTE_MANIFEST, "DELETE", ACTION_DELETE, nothing, NULL, manifest_delete },
+	{ ROUTE_BLOB, "GET", ACTION_PULL, nothing, NULL, blob_get },
+	{ ROUTE_BLOB, "DELETE", ACTION_DELETE, nothing, NULL, blob_delete },
+	{ ROUTE_UPLOADS, "POST", ACTION_PUSH, upload_post_begin, upload_body_data, upload_post_end },
+	{ ROUTE_UPLOAD, "GET", ACTION_PUSH, nothing, NULL, upload_get },
+	{ ROUTE_UPLOAD, "PATCH", ACTION_PUSH, upload_patch_begin, upload_body_data, upload_patch_end },
+	{ ROUTE_UPLOAD, "PUT", ACTION_PUSH, upload_put_begin, upload_body_data, upload_put_end },
+	{ ROUTE_UPLOAD, "DELETE", ACTION_PUSH, nothing, NULL, upload_delete },
+	{ ROUTE_REFERRERS, "GET", ACTION_PULL, nothing, NULL, referrers_get },
+	{ ROUTE_TOKEN, "GET", ACTION_OPEN, nothing, NULL, token_get },
+	{ ROUTE_TOKEN, "POST", ACTION_OPEN, nothing, token_post_data, token_post_end },
+	{ ROUTE_AUTHORITY, "GET", ACTION_OPEN, nothing, NULL, authority_get },
+	{ ROUTE_JOIN, "GET", ACTION_OPEN, nothing, NULL, join_get },
+	{ ROUTE_PING, "GET", ACTION_OPEN, nothing, NULL, ping_get },
+	{ ROUTE_SEARCH, "GET", ACTION_CATALOG, nothing, NULL, search_get },
+	{ ROUTE_METRICS, "GET", ACTION_CATALOG, nothing, NULL, metrics_get },
+	{ ROUTE_HEALTH, "GET", ACTION_OPEN, nothing, NULL, health_get },
+	{ ROUTE_READY, "GET", ACTION_OPEN, nothing, NULL, ready_get },
 	{ ROUTE_NONE },
 };
 
@@ -146,7 +148,7 @@ static void choose(struct request *request, const char *version)
 	}
 	for (const struct operation *operation = operations; operation->method; operation++)
 		if (operation->route == request->target.route && str_equal(operation->method, method)) {
-			if (request_repository(request) && proxy_choose(request))
+			if (request_repository(request) && proxy_choose(request) && access_permits(request, operation->action))
 				request->operation = operation;
 			return;
 		}
@@ -292,6 +294,7 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	free(request->mirror_name);
 	error_clear(&request->target_error);
 	error_clear(&request->error);
+	caller_clear(&request->caller);
 	buf_free(&request->body);
 	trace_clear(&request->trace);
 	free(request);

@@ -27,18 +27,23 @@ static const struct pattern {
 	{ ROUTE_BASE, false, { "" } },
 };
 
-/* Those that have nothing in them. */
+/* Addresses that are not beneath /v2/. */
 static const struct {
 	const char *path;
 	enum route route;
-} plain_paths[] = {
-	{ "/v1/_ping", ROUTE_PING }, { "/v1/search", ROUTE_SEARCH }, { "/metrics", ROUTE_METRICS }, { "/healthz", ROUTE_HEALTH }, { "/readyz", ROUTE_READY },
+} fixed[] = {
+	{ "/token", ROUTE_TOKEN },
+	{ "/v1/_ping", ROUTE_PING },
+	{ "/v1/search", ROUTE_SEARCH },
+	{ "/metrics", ROUTE_METRICS },
+	{ "/healthz", ROUTE_HEALTH },
+	{ "/readyz", ROUTE_READY },
 	{ "/ca.crt", ROUTE_AUTHORITY },
 	{ "/join", ROUTE_JOIN },
 };
 
 static const char *const names[] = { "none",	   "base", "catalog", "tags",	"manifest", "blob",  "uploads",
-				     "upload", "referrers", "authority", "join", "ping",	 "search", "metrics", "health", "ready" };
+				     "upload", "referrers", "token", "authority", "join", "ping",	 "search", "metrics", "health", "ready" };
 static_assert(array_len(names) == ROUTE_COUNT, "every route has a name");
 
 const char *route_name(enum route route)
@@ -111,6 +116,18 @@ static int query_parse(const char *text, struct strlist *ret, struct error *err)
 	return 0;
 }
 
+int form_parse(const char *text, struct strlist *ret, struct error *err)
+{
+	_cleanup_(freep) char *copy = xstrdup(text);
+
+	for (char *at = copy; *at; at++)
+		if (*at == '+')
+			*at = ' ';
+	int result = query_parse(copy, ret, err);
+	explicit_bzero(copy, strlen(copy));
+	return result;
+}
+
 const char *target_query(const struct target *target, const char *name)
 {
 	return strlist_env_get(&target->query, name);
@@ -162,9 +179,9 @@ static void path_parse(const char *path, struct target *target)
 {
 	struct strlist segments _cleanup_(strlist_free) = { 0 };
 
-	for (size_t i = 0; i < array_len(plain_paths); i++)
-		if (str_equal(path, plain_paths[i].path))
-			target->route = plain_paths[i].route;
+	for (size_t i = 0; i < array_len(fixed); i++)
+		if (str_equal(path, fixed[i].path))
+			target->route = fixed[i].route;
 	if (str_equal(path, "/v2"))
 		path = "/v2/";
 	if (!str_starts(path, "/v2/"))

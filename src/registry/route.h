@@ -16,6 +16,7 @@ enum route {
 	ROUTE_UPLOADS,	 /* /v2/NAME/blobs/uploads/ */
 	ROUTE_UPLOAD,	 /* /v2/NAME/blobs/uploads/ID */
 	ROUTE_REFERRERS, /* /v2/NAME/referrers/DIGEST */
+	ROUTE_TOKEN,	 /* /token */
 	ROUTE_AUTHORITY, /* /ca.crt */
 	ROUTE_JOIN,	 /* /join */
 	ROUTE_PING,	 /* /v1/_ping: docker's search asks it */
@@ -36,6 +37,8 @@ struct target {
 /* `raw` is the target of the request line: path and query, still percent-encoded. Fails with ERROR_INVALID (bad encoding, NUL, no
  * path) or ERROR_TOO_LARGE; a path that is nothing of ours is ROUTE_NONE. A '+' in the query stands for itself (media types have it). */
 int target_parse(const char *raw, struct target *ret, struct error *err);
+/* A body of application/x-www-form-urlencoded, where '+' is a blank: NAME=VALUE, decoded. Appends. */
+int form_parse(const char *text, struct strlist *ret, struct error *err);
 void target_clear(struct target *target);
 const char *route_name(enum route route); /* "manifest", "blob"; "none" */
 /* Percent-encoded for a query. Owned by the caller. */

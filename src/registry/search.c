@@ -58,16 +58,31 @@ static int results_add(struct store *store, const struct repository_row *row, js
 	return 0;
 }
 
-static int results_find(struct store *store, const char *wanted, size_t n, json_t *results, struct error *err)
+/* Page by page, since the caller may not see all of them; `ret_last` is the last name that was looked at, NULL: there are no more. */
+static int results_page(struct request *request, const char *pattern, const char *last, size_t n, json_t *results, char **ret_last, struct error *err)
 {
-	_cleanup_(freep) char *pattern = store_pattern_containing(wanted);
+	struct store *store = request->server->store;
 	struct repository_row *rows = NULL;
 	size_t len = 0;
-	int result = store_repository_rows(store, "", pattern, NULL, n, &rows, &len, err);
+	int result = store_repository_rows(store, "", pattern, last, n, &rows, &len, err);
 
-	for (size_t i = 0; i < len && result == 0; i++)
-		result = results_add(store, &rows[i], results, err);
+	for (size_t i = 0; i < len && result == 0 && json_array_size(results) < n; i++)
+		if (access_shows(request, rows[i].name))
+			result = results_add(store, &rows[i], results, err);
+	*ret_last = result == 0 && len == n ? xstrdup(rows[len - 1].name) : NULL;
 	repository_rows_free(rows, len);
+	return result;
+}
+
+static int results_find(struct request *request, const char *wanted, size_t n, json_t *results, struct error *err)
+{
+	_cleanup_(freep) char *pattern = store_pattern_containing(wanted), *last = NULL;
+	int result;
+
+	do {
+		_cleanup_(freep) char *from = steal(last);
+		result = results_page(request, pattern, from, n, results, &last, err);
+	} while (result == 0 && last && json_array_size(results) < n);
 	return result;
 }
 
@@ -82,7 +97,7 @@ void search_get(struct request *request)
 		request_fail(request, MHD_HTTP_BAD_REQUEST, "PAGINATION_NUMBER_INVALID", "%s", err.message);
 		return;
 	}
-	if (results_find(request->server->store, wanted ? wanted : "", n < RESULTS_MAX ? n : RESULTS_MAX, results, &err) < 0) {
+	if (results_find(request, wanted ? wanted : "", n < RESULTS_MAX ? n : RESULTS_MAX, results, &err) < 0) {
 		request_fail_error(request, &err, "NAME_UNKNOWN", "NAME_INVALID");
 		return;
 	}

@@ -327,6 +327,15 @@ static int hangup_open(void)
 	return signalfd(-1, &hangup, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool all_local(const struct running *running)
+{
+	bool local = true;
+
+	for (size_t i = 0; i < running->listeners_len; i++)
+		local = local && listen_is_local(running->listeners[i].fd);
+	return local;
+}
+
 /* Certificates of the user's are read before root is dropped, since they may be root's; our own belong to the store's user. */
 static int start(struct running *running, const struct privilege *privilege, struct error *err)
 {
@@ -342,7 +351,8 @@ static int start(struct running *running, const struct privilege *privilege, str
 	if (options->tls.automatic)
 		privilege_return(privilege);
 	if (result < 0 || listeners_choose(running, err) < 0 || give_up_rights(server, privilege, err) < 0 ||
-	    observer_start(server, &options->observe, &server->observer, err) < 0)
+	    observer_start(server, &options->observe, &server->observer, err) < 0 ||
+	    access_start(server->store, options->access, all_local(running), &server->access, err) < 0)
 		return -1;
 	proxy_start(options->proxy, server->store);
 	server->quotas = quotas_new(&options->keep);
@@ -372,6 +382,7 @@ int registry_serve(struct store *store, const struct registry_options *options, 
 	keeper_free(&running.server.keeper);
 	observer_stop(&running.server.observer);
 	quotas_free(&running.server.quotas);
+	access_stop(&running.server.access);
 	tls_close(&running.server.tls);
 	origin_clear(&running.origin);
 	free(running.listeners);

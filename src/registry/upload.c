@@ -7,6 +7,8 @@
 #include "registry/internal.h"
 #include "registry/range.h"
 
+enum { MOUNT_REPOSITORIES = 1000 }; /* looked at for one that the caller may pull */
+
 static void upload_describe(struct request *request, const char *id, int64_t size)
 {
 	request_set(request, "Location", "%s/v2/%s/blobs/uploads/%s", request_prefix(request), request->target.repository, id);
@@ -72,6 +74,25 @@ static bool mount_fits(struct request *request, const struct digest *digest)
 	return quota_take(request, digest, size);
 }
 
+/* Who mounts reads: it needs the right to pull there. Else the answer is the same as if the blob weren't there. */
+static bool mountable_from(struct request *request, const char *from, const struct digest *digest)
+{
+	return access_allows(request, ACTION_PULL, from) && store_blob_linked(request->server->store, "", from, digest);
+}
+
+/* Without `from` any published repository may give it; what lies only among the local images is not published. */
+static bool mountable(struct request *request, const struct digest *digest)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	if (store_blob_repositories(request->server->store, "", digest, MOUNT_REPOSITORIES, &names, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < names.len; i++)
+		if (access_allows(request, ACTION_PULL, names.items[i]))
+			return true;
+	return false;
+}
+
 /* What can't be mounted becomes an ordinary upload: the specification's way. False if it did. */
 static bool upload_mount(struct request *request)
 {
@@ -87,8 +108,7 @@ static bool upload_mount(struct request *request)
 		request_fail(request, MHD_HTTP_BAD_REQUEST, "NAME_INVALID", "the name of the repository to mount from is invalid");
 		return true;
 	}
-	/* Without `from` any published repository may give it; what lies only among the local images is not published. */
-	if (from ? !store_blob_linked(store, "", from, &digest) : !store_blob_linked_anywhere(store, "", &digest))
+	if (from ? !mountable_from(request, from, &digest) : !mountable(request, &digest))
 		return false;
 	if (!mount_fits(request, &digest))
 		return true;

@@ -8,10 +8,10 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <nettle/base64.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/process.h"
@@ -124,27 +124,22 @@ bool credentials_empty(const struct credentials *credentials)
 char *credentials_encode(const char *username, const char *password)
 {
 	_cleanup_(freep) char *both = xprintf("%s:%s", username, password);
-	size_t len = strlen(both);
-	char *text = xcalloc(BASE64_ENCODE_RAW_LENGTH(len) + 1, 1);
+	struct buf text = { 0 };
 
-	base64_encode_raw(text, len, (const uint8_t *)both);
-	return text;
+	base64_write(BASE64, both, strlen(both), &text);
+	return buf_steal(&text);
 }
 
 static int decode_auth(const char *text, struct credentials *ret, struct error *err)
 {
-	struct base64_decode_ctx state;
-	size_t len = strlen(text), out = BASE64_DECODE_LENGTH(len);
-	_cleanup_(freep) char *both = xcalloc(out + 1, 1);
+	struct buf both _cleanup_(buf_free) = { 0 };
 
-	base64_decode_init(&state);
-	if (!base64_decode_update(&state, &out, (uint8_t *)both, len, text) || !base64_decode_final(&state))
+	if (!base64_read(BASE64, text, strlen(text), &both))
 		return error_set(err, ERROR_INVALID, "'auth' is not base64");
-	both[out] = '\0';
-	char *colon = strchr(both, ':');
-	if (!colon || strlen(both) != out)
+	char *colon = both.len ? memchr(both.data, ':', both.len) : NULL;
+	if (!colon || strlen(both.data) != both.len)
 		return error_set(err, ERROR_INVALID, "'auth' holds no user:password");
-	ret->username = xstrndup(both, (size_t)(colon - both));
+	ret->username = xstrndup(both.data, (size_t)(colon - both.data));
 	ret->password = xstrdup(colon + 1);
 	return 0;
 }

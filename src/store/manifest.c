@@ -148,20 +148,6 @@ bool store_blob_linked(struct store *store, const char *registry, const char *re
 	return link_find_now(store, registry, repository, digest, &link, NULL) > 0;
 }
 
-bool store_blob_linked_anywhere(struct store *store, const char *registry, const struct digest *digest)
-{
-	char text[DIGEST_TEXT_SIZE];
-	int64_t there = 0;
-	struct db *db = db_acquire(&store->reader);
-
-	query_number(db,
-		     "SELECT 1 FROM blob JOIN link ON link.blob = blob.id JOIN repository ON repository.id = link.repository AND registry = ?2"
-		     " WHERE digest = ?1 AND size IS NOT NULL LIMIT 1",
-		     VALUES(TEXT(digest_print(digest, text)), TEXT(registry)), &there, NULL);
-	db_release(&db);
-	return there && store_blob_has(store, digest);
-}
-
 int store_blob_unlink(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };

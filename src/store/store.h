@@ -74,8 +74,9 @@ void upload_set_algorithm(struct upload *upload, enum digest_algorithm algorithm
 /* The blob may be read through this repository from now on (a mount, or an upload's end). */
 int store_blob_link(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err);
 bool store_blob_linked(struct store *store, const char *registry, const char *repository, const struct digest *digest);
-/* Through any repository of the registry: for anonymous mounts. */
-bool store_blob_linked_anywhere(struct store *store, const char *registry, const struct digest *digest);
+/* Repositories of the registry through which it may be read, at most `limit`: for anonymous mounts. */
+int store_blob_repositories(struct store *store, const char *registry, const struct digest *digest, size_t limit, struct strlist *ret,
+			    struct error *err);
 int store_blob_unlink(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err);
 /* Stores the bytes exactly as given, and the graph. Everything that it names (config, layers, children; not a subject, and not
  * foreign layers) must be in the store: else ERROR_NOT_FOUND, with the digest in the message. For registry "" it must be linked to the

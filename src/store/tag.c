@@ -121,6 +121,18 @@ int store_catalog(struct store *store, const char *registry, const char *last, s
 			  VALUES(TEXT(registry), TEXT(last ? last : ""), INT(limit_of(limit))), ret, err);
 }
 
+int store_blob_repositories(struct store *store, const char *registry, const struct digest *digest, size_t limit, struct strlist *ret, struct error *err)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	if (!store_blob_has(store, digest))
+		return 0;
+	return list_texts(store,
+			  "SELECT repository.name FROM blob JOIN link ON link.blob = blob.id"
+			  " JOIN repository ON repository.id = link.repository AND registry = ?2 WHERE digest = ?1 AND size IS NOT NULL LIMIT ?3",
+			  VALUES(TEXT(digest_print(digest, text)), TEXT(registry), INT(limit_of(limit))), ret, err);
+}
+
 bool store_repository_exists(struct store *store, const char *registry, const char *repository)
 {
 	_cleanup_(db_release) struct db *db = db_acquire(&store->reader);

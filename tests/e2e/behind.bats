@@ -100,7 +100,7 @@ link() { curl -s -o /dev/null -D - "$@" | sed -n 's/^Link: //Ip' | tr -d '\r'; }
     : >"$T/behind.log"
     unshare -n bash -c '
       ip link set lo up && ip addr add 198.51.100.1/32 dev lo
-      "$SAMPAN" --root "$T/behind" serve --config "$T/behind.json" --listen 198.51.100.1:5000 >"$T/behind.log" 2>&1 &
+      "$SAMPAN" --root "$T/behind" serve --config "$T/behind.json" --listen 198.51.100.1:5000 --anonymous all >"$T/behind.log" 2>&1 &
       for _ in {1..100}; do ! grep -q ": serving" "$T/behind.log" || break; sleep 0.05; done
       curl -s -o /dev/null -D - -X POST -H "X-Forwarded-Prefix: /registry" --interface 198.51.100.1 http://198.51.100.1:5000/v2/a/blobs/uploads/
       kill $!; wait' | sed -n 's/^Location: //Ip'

@@ -32,7 +32,10 @@ static void test_digests(struct store *store)
 	upload_write(upload, "linked", 6, &err);
 	works(upload_commit_to(&upload, "", "some/name", NULL, &got, &err), &err, "committed to a repository");
 	ok(store_blob_linked(store, "", "some/name", &got) && !store_blob_linked(store, "", "other", &got), "it is linked there, and only there");
-	ok(store_blob_linked_anywhere(store, "", &got) && !store_blob_linked_anywhere(store, "h.io", &got), "so it is published somewhere");
+	struct strlist where _cleanup_(strlist_free) = { 0 };
+	works(store_blob_repositories(store, "", &got, 10, &where, &err), &err, "asked where it is published");
+	works(store_blob_repositories(store, "h.io", &got, 10, &where, &err), &err, "and where in another registry");
+	ok(where.len == 1 && str_equal(where.items[0], "some/name"), "it is there alone");
 	upload_begin(store, &upload, &err);
 	works(upload_commit(&upload, NULL, &got, &err), &err, "an empty blob");
 	ok(store_blob_has(store, &got), "is a blob");

@@ -36,7 +36,7 @@ prepare() { # WORK: writes its folder; the measured steps are those that the fil
     printf 'FROM base/foreign\nRUN apt-get update && apt-get install -y --no-install-recommends cmake autoconf automake libssl-dev git && %s\n' "$clean" >"$T/$1/Dockerfile" ;;
   redis)
     source_of redis
-    printf 'FROM base/tools\nCOPY redis-src /usr/src/redis\nWORKDIR /usr/src/redis\nRUN make -j2\n' >"$T/$1/Dockerfile" ;;
+    printf 'FROM base/tools\nCOPY redis-src /usr/src/redis\nWORKDIR /usr/src/redis\nENV SOURCE_DATE_EPOCH=%s\nRUN make -j2 && rm deps/jemalloc/config.log\n' "$SOURCE_DATE_EPOCH" >"$T/$1/Dockerfile" ;;
   nginx)
     source_of nginx
     printf 'FROM base/tools\nCOPY nginx-src /usr/src/nginx\nWORKDIR /usr/src/nginx\nRUN ./configure --with-threads && make -j2 && rm objs/autoconf.err\n' >"$T/$1/Dockerfile" ;;

@@ -50,7 +50,7 @@ const struct twin_package twin_packages[] = {
 
 /* A shell that reads QEMU's made-up files itself; bash also knows the machine as constants that no variable replaces, and its printf computes in long double. */
 #define SHELL_WORDS "</proc\n< /proc\n<\"/proc"
-#define BASH_WORDS SHELL_WORDS "\nVERSINFO\n%f\n%.1f\n%.2f\n%.3f\n%e\n%g"
+#define BASH_WORDS SHELL_WORDS "\nVERSINFO\n%f\n%.1f\n%.2f\n%.3f\n'%e\n\"%e\n %e\n'%g\n\"%g\n %g"
 
 static const struct twin_special specials[] = {
 	{ "apt", TWIN_PLAIN, "--version\n-v\n--help\n-h\n--config-file\n-c", "APT_CONFIG" },

@@ -110,6 +110,13 @@ static void add_quoted(struct buf *line, const char *text)
 	buf_add_char(line, '"');
 }
 
+/* Without quotes: also blanks can't be in it. */
+static void add_word(struct buf *line, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)(text ? text : "-"); *c; c++)
+		buf_printf(line, *c <= 0x20 || *c >= 0x7f || *c == '"' || *c == '\\' ? "\\x%02x" : "%c", *c);
+}
+
 /* As Apache's LogFormat "combined". */
 static void add_combined(struct buf *line, struct request *request, const struct tm *when)
 {
@@ -117,7 +124,9 @@ static void add_combined(struct buf *line, struct request *request, const struct
 	char date[40];
 
 	strftime(date, sizeof date, "%d/%b/%Y:%H:%M:%S +0000", when);
-	buf_printf(line, "%s - - [%s] ", request_client_address(request), date);
+	buf_printf(line, "%s - ", request_client_address(request));
+	add_word(line, request->caller.name);
+	buf_printf(line, " [%s] ", date);
 	add_quoted(line, first);
 	buf_printf(line, " %u %lld ", request->status, (long long)request->trace.sent);
 	add_quoted(line, request_header(request, "Referer"));
@@ -134,6 +143,7 @@ static void add_json(struct buf *line, struct request *request, const struct tm 
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", when);
 	json_set_text(object, "time", date);
 	json_set_text(object, "remote", request_client_address(request));
+	json_set_text(object, "user", request->caller.name);
 	json_set_text(object, "method", request->method);
 	json_set_text(object, "target", request->trace.target);
 	json_object_set_new(object, "status", json_integer((json_int_t)request->status));

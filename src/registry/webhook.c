@@ -156,6 +156,15 @@ static json_t *event_request(struct request *request)
 	return object;
 }
 
+/* Who did it, as far as it is known. */
+static json_t *event_actor(const struct request *request)
+{
+	json_t *object = json_object();
+
+	json_set_text(object, "name", request->caller.name);
+	return object;
+}
+
 static char *envelope(struct request *request)
 {
 	char id[UUID_TEXT_SIZE], when[32], host[256] = "";
@@ -164,8 +173,8 @@ static char *envelope(struct request *request)
 	gethostname(host, sizeof host - 1);
 	time_print(time(NULL), when);
 	_cleanup_(json_release) json_t *root =
-		json_pack("{s:[{s:s, s:s, s:s, s:o, s:o, s:{}, s:{s:s, s:s}}]}", "events", "id", id, "timestamp", when, "action",
-			  request->trace.event.action, "target", event_target(request), "request", event_request(request), "actor", "source", "addr",
+		json_pack("{s:[{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:s}}]}", "events", "id", id, "timestamp", when, "action",
+			  request->trace.event.action, "target", event_target(request), "request", event_request(request), "actor", event_actor(request), "source", "addr",
 			  host, "instanceID", store_id(request->server->store));
 	return root ? json_text(root) : NULL;
 }

@@ -110,7 +110,7 @@ teardown() { proxy_teardown; }
 {"upstreams": [{"prefix": "a", "url": "http://x.y", "username": "u"}]}|'username' needs 'password-file'
 {"upstreams": [{"prefix": "a", "url": "http://x.y", "username": "u", "password-env": "NO_SUCH"}]}|the environment has no NO_SUCH
 {"upstreams": [{"prefix": "a", "url": "http://x.y"}, {"prefix": "a/b", "url": "http://x.y"}]}|the prefix is within that of another, 'a'
-{"cache": {"keep": 3}}|the field 'keep' is not a string
+{"cache": {"keep": -3}}|'keep' must be a time
 END
 }
 

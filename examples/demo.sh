@@ -64,13 +64,14 @@ finish
 
 if [ "$twins" = auto ]; then
   begin "3. twins: this machine's builds of the compiler, the shell, make… of that base"
-  show host twin ls
-  if ! host twin ls | grep -q "debian:.*$platform" && ! show host twin build "$base" --for "$platform"; then
+  if show host twin build "$base" --for "$platform"; then
+    show host twin ls
+  else
     echo "The build goes on without them, under plain emulation."
     twins=off
   fi
   # The unstable suite's own compiler may be newer than the cross compiler that is its twin; then the newest that has one is used.
-  [ "$base" != "$registry/base/debian:sid" ] || compiler=$(host twin ls --format json | tr ',' '\n' | sed -n 's/.*"compilers": *"\([^"]*\).*/\1/p' | head -1)
+  [ "$base" != "$registry/base/debian:sid" ] || compiler=$(host twin ls --format json | tr ',' '\n' | sed -n 's/.*"compilers": *"\([^"]\{1,\}\).*/\1/p' | head -1)
   [ -n "$compiler" ] || compiler=gcc
   finish
 fi

@@ -273,6 +273,8 @@ int base_image_make(struct store *store, const struct base_options *options, int
 		ret->cached = true;
 		return tag_made(store, options, &made, err);
 	}
+	if (!options->quiet)
+		log_info("Making %s:%s for %s, which takes a minute or more", options->distribution, options->suite, platform_print(&options->platform, platform));
 	emulator_find(&options->platform, &emulator);
 	if (emulator_check(&emulator, err) < 0 || make(store, options, &emulator, mirror, log, &ret->manifest, err) < 0)
 		return error_wrap(err, "cannot make %s:%s for %s", options->distribution, options->suite, platform_print(&options->platform, platform));

@@ -12,6 +12,7 @@ struct base_options {
 	struct strlist include;	    /* more packages */
 	struct strlist apt_options; /* lines as of apt.conf; they stay in the image, too */
 	bool fresh;		    /* make it anew even if the same was made before */
+	bool quiet;		    /* don't say that it takes a while */
 	const struct reference *names;
 	size_t names_len;
 };

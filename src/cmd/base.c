@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "board/board.h"
 #include "cmd/command.h"
 
@@ -39,7 +38,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	struct base_result made;
 	struct store *store _cleanup_(store_close) = NULL;
 	struct reference *names = NULL;
-	char digest[DIGEST_TEXT_SIZE], text[PLATFORM_TEXT_SIZE];
+	char digest[DIGEST_TEXT_SIZE];
 	char *suite = strchr(argv[0], ':');
 
 	(void)argc;
@@ -56,9 +55,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		return -1;
 	if (store_open(context->root, &store, err) < 0)
 		return -1;
-	if (!context->quiet)
-		log_info("Making %s:%s for %s, which takes a few minutes where nothing is cached", wish.distribution, wish.suite,
-			 platform_print(&wish.platform, text));
+	wish.quiet = context->quiet;
 	if (base_image_make(store, &wish, str_equal(progress, "plain") ? STDERR_FILENO : -1, &made, err) < 0)
 		return -1;
 	digest_print(&made.manifest, digest);

@@ -103,19 +103,23 @@ static int add_row(struct store *store, const struct image_row *row, struct tabl
 	_cleanup_(freep) char *name = xprintf("localhost/%s:%s", row->repository, row->tag);
 	struct strlist without _cleanup_(strlist_free) = { 0 }, compilers _cleanup_(strlist_free) = { 0 };
 	struct twin_set set _cleanup_(twin_set_clear) = { 0 };
+	struct error other _cleanup_(error_clear) = { 0 };
 	const json_t *skipped;
 	char age[32], time_text[32], size[16];
 	size_t i;
 
-	if (twin_set_find(store, name, &set, err) < 0)
+	/* one that another version of sampan made is listed, so that it can be removed */
+	if (twin_set_find(store, name, &set, &other) < 0 && other.code != ERROR_UNSUPPORTED) {
+		error_move(err, &other);
 		return -1;
+	}
 	json_array_foreach(json_object_get(set.list, "skipped"), i, skipped)
 		strlist_add(&without, json_string_value(json_object_get(skipped, "package")));
 	list_compilers(&set, &compilers);
 	_cleanup_(freep) char *list = strlist_join(&without, ","), *compiler_list = strlist_join(&compilers, ",");
 	_cleanup_(freep) char *programs = xprintf("%zu", twin_set_programs(&set));
 	table_cell(table, name);
-	table_cell(table, json_string_value(json_object_get(set.list, "platform")));
+	table_cell(table, set.list ? json_string_value(json_object_get(set.list, "platform")) : "(another sampan's)");
 	table_cell_number(table, programs, (int64_t)twin_set_programs(&set));
 	table_cell(table, compiler_list);
 	table_cell(table, list);

@@ -23,6 +23,7 @@ struct run_job {
 	struct strlist argv, env;
 	struct mount_spec *mounts;
 	size_t mounts_len, twin_mounts; /* of them, those of the twins */
+	bool crashed, again;		/* a program died under emulation; the step is run for the second time */
 	int *locks; /* of cache mounts */
 	size_t locks_len;
 	char *secrets; /* a folder of the workspace with a tmpfs on its merged/; NULL: none needed yet */
@@ -284,18 +285,36 @@ static void add_twin_mounts(struct run_job *job)
 	job->twin_mounts = STEP_TWINS_MOUNTS;
 }
 
-static void show(void *data, const char *bytes, size_t len)
+/* What is said of a program that died by a signal, by QEMU, the shell or the compiler's driver. */
+static bool tells_of_crash(const char *bytes, size_t len)
 {
-	output_text(data, bytes, len);
+	static const char *const words[] = { "uncaught target signal", "Segmentation fault", "Illegal instruction", "Bus error", "internal compiler error" };
+
+	for (size_t i = 0; i < array_len(words); i++)
+		if (memmem(bytes, len, words[i], strlen(words[i])))
+			return true;
+	return false;
 }
 
-static int ended(const struct strlist *argv, int code, struct error *err)
+static void show(void *data, const char *bytes, size_t len)
 {
+	struct run_job *job = data;
+
+	job->crashed = job->crashed || tells_of_crash(bytes, len);
+	output_text(job->step->build->output, bytes, len);
+}
+
+static int ended(const struct run_job *job, int code, struct error *err)
+{
+	const struct strlist *argv = &job->argv;
 	_cleanup_(freep) char *line = strlist_join(argv, " ");
 
 	line[strcspn(line, "\n")] = '\0';
 	error_set(err, ERROR_FAILED, "process \"%s\" did not complete successfully: exit code: %d", line, code);
-	if (code == 137)
+	if (job->crashed && job->again)
+		error_hint(err, "a program crashed under emulation, twice: if it doesn't on a real machine, try fewer jobs at once, another version of QEMU "
+				"('sampan emulator' shows this one), or QEMU_CPU in an ENV");
+	else if (code == 137)
 		error_hint(err, "it was killed: did the machine run out of memory? Fewer jobs at once need less of it");
 	return -1;
 }
@@ -329,7 +348,7 @@ static int run_process(struct run_job *job, const char *folder, const char *disp
 		.mounts = job->mounts,
 		.mounts_len = job->mounts_len - (dispatcher ? 0 : job->twin_mounts),
 		.output = show,
-		.data = step->build->output,
+		.data = job,
 		.beside = dispatcher ? twin_sample : NULL,
 		.beside_folder = job->twins.folder,
 	};
@@ -340,7 +359,29 @@ static int run_process(struct run_job *job, const char *folder, const char *disp
 	step->build->result.seconds += seconds;
 	if (dispatcher)
 		step_twins_end(step, &job->twins, seconds);
-	return code > 0 ? ended(&job->argv, code, err) : code;
+	return code;
+}
+
+/* A crash of an emulated program may be QEMU's own, which comes and goes: then the step is tried once more, from where it began. */
+static int run_emulated(struct run_job *job, const char *folder, const char *dispatcher, struct error *err)
+{
+	static const char *const made[] = { "upper", "work" };
+	int code = run_process(job, folder, dispatcher, err);
+
+	/* the shell itself, by SIGILL, SIGBUS or SIGSEGV */
+	job->crashed = job->crashed || code == 132 || code == 135 || code == 139;
+	if (code > 0 && job->crashed && job->emulator.emulation != EMULATION_NATIVE && !job->again) {
+		output_note(job->step->build->output, "a program crashed under emulation; once more");
+		for (size_t i = 0; i < array_len(made); i++) {
+			_cleanup_(freep) char *path = path_join(folder, made[i]);
+			if (dir_remove(AT_FDCWD, path, err) < 0)
+				return -1;
+		}
+		job->again = true;
+		job->crashed = false;
+		code = run_process(job, folder, dispatcher, err);
+	}
+	return code > 0 ? ended(job, code, err) : code;
 }
 
 /* --twins=verify: the same once more with everything emulated, on the same layers; what it leaves must be the same. */
@@ -353,7 +394,7 @@ static int run_verify(struct run_job *job, const char *folder, struct error *err
 		return -1;
 	output_note(job->step->build->output, "twins: once more, emulated, to compare");
 	_cleanup_(freep) char *other = path_join(again, "upper");
-	int result = run_process(job, again, NULL, err);
+	int result = run_emulated(job, again, NULL, err);
 	if (result == 0)
 		result = verify_same(upper, other, err);
 	else
@@ -380,7 +421,7 @@ static int run_work(struct build_step *step, const char *folder, struct error *e
 	if (step->instruction->is_script && prepare_script(&job, &job.argv, folder, err) < 0)
 		return -1;
 	add_twin_mounts(&job);
-	int result = run_process(&job, folder, twins->dispatcher, err);
+	int result = run_emulated(&job, folder, twins->dispatcher, err);
 	if (result == 0 && twins->set && step->build->options->twins == TWINS_VERIFY)
 		result = run_verify(&job, folder, err);
 	return result;

@@ -54,6 +54,34 @@ board() { "$SAMPAN" --root "$T/board" "$@"; }
   [ "$SECONDS" -le 5 ]
 }
 
+@test "a step in which an emulated program crashed is tried once more, from where it began" {
+  cat >"$T/context/Crash" <<'END'
+ARG BASE
+FROM ${BASE}
+RUN --mount=type=cache,target=/c test -e /c/once || { touch /c/once /left; sh -c 'kill -SEGV $$'; }
+RUN test ! -e /left
+END
+  run host build --platform linux/riscv64 --build-arg BASE="$BASE" -f "$T/context/Crash" "$T/context"
+  echo "$output" | tail -20
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"once more"* ]]
+  printf 'ARG BASE\nFROM ${BASE}\nRUN sh -c "kill -SEGV \$\$"\n' >"$T/context/Never"
+  run host build --platform linux/riscv64 --build-arg BASE="$BASE" -f "$T/context/Never" "$T/context"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"crashed under emulation, twice"* ]]
+}
+
+@test "twins ran what they could, and uname says riscv64 all the same" {
+  printf 'ARG BASE\nFROM ${BASE}\nRUN uname -m >/machine; for i in 1 2 3; do ls / | sort >/list; done\n' >"$T/context/Twins"
+  run host build --progress plain --twins=verify --platform linux/riscv64 --build-arg BASE="$BASE" -f "$T/context/Twins" -t twins "$T/context"
+  echo "$output" | tail -20
+  [ "$status" -eq 0 ]
+  [[ "$output" =~ ([0-9]+)\ programs\ ran\ as\ twins ]]
+  [ "${BASH_REMATCH[1]}" -ge 6 ]
+  [ "$(host run --rm --network none --platform linux/riscv64 twins cat /machine)" = riscv64 ]
+  host twin ls | grep -F "linux/riscv64"
+}
+
 @test "push moves no byte, and prints what docker prints" {
   run host push "$IMAGE"
   echo "$output"

@@ -13,7 +13,7 @@ struct build_options {
 	struct reference *names;
 	size_t names_len;
 	bool has_platform;
-	struct platform platform; /* one, for now */
+	struct platform platform;
 	struct strlist build_args; /* NAME=VALUE, or NAME alone: from the environment */
 	struct strlist labels;
 	struct strlist secrets; /* "id=ID,src=FILE", "id=ID,env=NAME", "id=ID" */
@@ -39,4 +39,7 @@ struct build_result {
 int build_enter_namespace(struct error *err);
 /* Output goes to stderr as BuildKit's plain or terminal picture; the result is for the command to print. */
 int build_run(struct store *store, const struct build_options *options, struct build_result *ret, struct error *err);
+/* For several platforms (those of the options don't count): the result is an index of the images, and its digest stands for the id, too. */
+int build_run_platforms(struct store *store, const struct build_options *options, const struct platform *platforms, size_t len,
+			struct build_result *ret, struct error *err);
 #endif

@@ -8,12 +8,15 @@
 
 static const char *file, *platform, *target, *network, *progress, *iid_file, *twins;
 static struct strlist tags, build_args, labels, secrets;
+enum { PLATFORMS_MAX = 32 };
+static struct platform platforms[PLATFORMS_MAX];
+static size_t platforms_len;
 static bool no_cache, pull, plain_http, check;
 
 static const struct option_spec options[] = {
 	{ 'f', "file", OPTION_STRING, &file, "PATH", "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)" },
 	{ 't', "tag", OPTION_LIST, &tags, "NAME[:TAG]", "name of the image; may be repeated" },
-	{ 0, "platform", OPTION_STRING, &platform, "OS/ARCH", "build for another platform, e.g. linux/riscv64" },
+	{ 0, "platform", OPTION_STRING, &platform, "OS/ARCH", "build for another platform, e.g. linux/riscv64; or several, with commas: an index" },
 	{ 0, "build-arg", OPTION_LIST, &build_args, "NAME[=VALUE]", "value of an ARG" },
 	{ 0, "target", OPTION_STRING, &target, "STAGE", "build up to this stage" },
 	{ 0, "network", OPTION_STRING, &network, "MODE", "network of RUN: default, host or none" },
@@ -44,6 +47,25 @@ static int read_progress(enum output_mode *ret, struct error *err)
 	return error_set(err, ERROR_USAGE, "--progress is auto, plain or tty, not '%s'", progress);
 }
 
+/* "linux/amd64,linux/riscv64"; one that is named twice counts once. */
+static int read_platforms(struct error *err)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	strlist_split(&names, platform, ',');
+	if (names.len > PLATFORMS_MAX)
+		return error_set(err, ERROR_USAGE, "--platform names more than %d platforms", PLATFORMS_MAX);
+	for (size_t i = 0; i < names.len; i++) {
+		bool known = false;
+		if (platform_parse(names.items[i], &platforms[platforms_len], err) < 0)
+			return error_wrap(err, "--platform %s", platform);
+		for (size_t j = 0; j < platforms_len; j++)
+			known = known || platform_equal(&platforms[j], &platforms[platforms_len]);
+		platforms_len += !known;
+	}
+	return 0;
+}
+
 static int read_tags(struct build_options *to, struct error *err)
 {
 	to->names = xcalloc(tags.len + 1, sizeof *to->names);
@@ -70,11 +92,10 @@ static int read_epoch(struct build_options *to, struct error *err)
 
 static int read_options(struct build_options *to, struct error *err)
 {
-	if (platform && strchr(platform, ','))
-		return error_set(err, ERROR_UNSUPPORTED, "--platform %s: one platform at a time for now", platform);
-	to->has_platform = platform != NULL;
-	if (platform && platform_parse(platform, &to->platform, err) < 0)
+	if (platform && read_platforms(err) < 0)
 		return -1;
+	to->has_platform = platforms_len == 1;
+	to->platform = platforms[0];
 	if (twins && twins_mode_parse(twins, &to->twins, err) < 0)
 		return -1;
 	if (network && network_mode_parse(network, &to->network, err) < 0)
@@ -103,7 +124,7 @@ static int build(struct context *context, struct build_options *to, struct error
 	struct build_result result;
 
 	if (read_options(to, err) < 0 || build_enter_namespace(err) < 0 || store_open(context->root, &store, err) < 0 ||
-	    build_run(store, to, &result, err) < 0)
+	    (platforms_len > 1 ? build_run_platforms(store, to, platforms, platforms_len, &result, err) : build_run(store, to, &result, err)) < 0)
 		return -1;
 	return print_result(context, &result, err);
 }

@@ -412,12 +412,30 @@ static int commit_config(struct store *store, const struct image_config *config,
 	return 0;
 }
 
+/* The same text into the repository of each name, or where what is nameless goes. */
+static int put_everywhere(struct store *store, const struct manifest *manifest, const struct reference *names, size_t names_len, struct digest *ret,
+			  struct error *err)
+{
+	struct buf text _cleanup_(buf_free) = { 0 };
+	const char *type = media_type_text(manifest->type);
+
+	manifest_print(manifest, &text);
+	if (!names_len)
+		return store_manifest_put(store, STORE_NAMELESS, STORE_NAMELESS, text.data, text.len, type, false, NULL, ret, err);
+	for (size_t i = 0; i < names_len; i++) {
+		struct strlist tags _cleanup_(strlist_free) = { 0 };
+		if (names[i].tag)
+			strlist_add(&tags, names[i].tag);
+		if (store_manifest_put(store, names[i].registry, names[i].repository, text.data, text.len, type, false, &tags, ret, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int store_image_commit(struct store *store, const struct image_config *config, const struct descriptor *layers, size_t layers_len,
 		       const struct reference *names, size_t names_len, struct digest *ret_manifest, struct error *err)
 {
 	struct manifest manifest _cleanup_(manifest_clear) = { .type = MEDIA_OCI_MANIFEST };
-	struct buf text _cleanup_(buf_free) = { 0 };
-	struct digest digest;
 
 	if (commit_config(store, config, &manifest.config, err) < 0)
 		return -1;
@@ -425,17 +443,22 @@ int store_image_commit(struct store *store, const struct image_config *config, c
 		manifest_add_layer(&manifest, &layers[i]);
 	for (size_t i = 0; i < manifest.layers_len; i++)
 		descriptor_make_oci(&manifest.layers[i]);
-	manifest_print(&manifest, &text);
-	const char *type = media_type_text(manifest.type);
-	if (!names_len && store_manifest_put(store, STORE_NAMELESS, STORE_NAMELESS, text.data, text.len, type, false, NULL, &digest, err) < 0)
-		return -1;
-	for (size_t i = 0; i < names_len; i++) {
-		struct strlist tags _cleanup_(strlist_free) = { 0 };
-		if (names[i].tag)
-			strlist_add(&tags, names[i].tag);
-		if (store_manifest_put(store, names[i].registry, names[i].repository, text.data, text.len, type, false, &tags, &digest, err) < 0)
+	return put_everywhere(store, &manifest, names, names_len, ret_manifest, err);
+}
+
+int store_index_commit(struct store *store, const struct index_child *children, size_t children_len, const struct reference *names,
+		       size_t names_len, struct digest *ret, struct error *err)
+{
+	struct manifest index _cleanup_(manifest_clear) = { .type = MEDIA_OCI_INDEX, .is_index = true };
+	const char *registry = names_len ? names[0].registry : STORE_NAMELESS, *repository = names_len ? names[0].repository : STORE_NAMELESS;
+
+	for (size_t i = 0; i < children_len; i++) {
+		struct buf text _cleanup_(buf_free) = { 0 };
+		if (store_manifest_get(store, registry, repository, &children[i].manifest, &text, NULL, err) < 0)
 			return -1;
+		const struct descriptor child = { .media_type = (char *)media_type_text(MEDIA_OCI_MANIFEST), .digest = children[i].manifest,
+						  .size = (int64_t)text.len, .has_platform = true, .platform = children[i].platform };
+		manifest_add_child(&index, &child);
 	}
-	*ret_manifest = digest;
-	return 0;
+	return put_everywhere(store, &index, names, names_len, ret, err);
 }

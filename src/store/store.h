@@ -163,6 +163,13 @@ struct image {
 void image_clear(struct image *image);
 /* `platform` NULL: this machine's if the index has it, else the only one that is there. ERROR_NOT_FOUND if it isn't in the store. */
 int store_image_find(struct store *store, const char *name, const struct platform *platform, struct image *ret, struct error *err);
+/* An index of manifests that are in the same repositories (those of the names, or the nameless one), tagged for each name. */
+struct index_child {
+	struct digest manifest;
+	struct platform platform;
+};
+int store_index_commit(struct store *store, const struct index_child *children, size_t children_len, const struct reference *names,
+		       size_t names_len, struct digest *ret, struct error *err);
 struct image_row {
 	char *registry, *repository, *tag; /* owned; tag NULL: dangling */
 	struct digest digest, id;	   /* top manifest; config (of the manifest that is there) */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sampan build on this machine's own architecture, with a base image of busybox; one build for riscv64 under emulation where its busybox is at hand.
 
+bats_require_minimum_version 1.5.0
 load common
 
 setup_file() {
@@ -376,4 +377,21 @@ END
   echo x >"$C/x"
   dockerfile 'COPY . /c' 'RUN test -e /c/x && test ! -e /c/store'
   "$SAMPAN" --root "$C/store" build --progress plain --network host "$C"
+}
+
+@test "several platforms are one index, which is pushed whole; a name is given only when all are there" {
+  mkdir -p "$T/platforms"
+  printf 'FROM scratch\nARG TARGETPLATFORM\nCOPY Dockerfile /f\nENV FOR=$TARGETPLATFORM\n' >"$T/platforms/Dockerfile"
+  start_registry "$T/platforms-registry"
+  "$SAMPAN" build --platform linux/amd64,linux/riscv64,linux/arm/v7,linux/riscv64 -t "$REGISTRY/many:1" -t again:1 "$T/platforms"
+  "$SAMPAN" push "$REGISTRY/many:1"
+  index=$(curl -s -H 'Accept: application/vnd.oci.image.index.v1+json' "http://$REGISTRY/v2/many/manifests/1")
+  [ "$(jq -r '[.manifests[].platform | .architecture + (.variant // "")] | join(" ")' <<<"$index")" = "amd64 riscv64 armv7" ]
+  [ "$("$SAMPAN" inspect --platform linux/riscv64 again:1 | jq -r '.[0].Config.Env[]' | grep FOR)" = FOR=linux/riscv64 ]
+  printf 'FROM scratch\nARG TARGETARCH\nCOPY only-$TARGETARCH /f\n' >"$T/platforms/Dockerfile"
+  touch "$T/platforms/only-amd64"
+  run -1 "$SAMPAN" build --platform linux/amd64,linux/riscv64 -t half:1 "$T/platforms"
+  [[ "$output" == *"linux/riscv64"* ]]
+  run -1 "$SAMPAN" inspect half:1
+  run -1 "$SAMPAN" build --platform linux/amd64, -t half:1 "$T/platforms"
 }

@@ -1,6 +1,6 @@
 # sampan is built by meson; this file holds the few commands that people type. Each installs what it needs first (dist/setup.sh).
 BUILD ?= build
-.PHONY: all demo test unit e2e bench bench-registry bench-build fresh fuzz clean
+.PHONY: all demo test unit e2e bench bench-registry bench-build bench-emulation fresh fuzz clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sampan
@@ -19,9 +19,9 @@ test:
 unit e2e:
 	./tests/run.sh $@
 
-bench: bench-registry bench-build
+bench: bench-registry bench-build bench-emulation
 
-bench-registry bench-build: all
+bench-registry bench-build bench-emulation: all
 	./dist/setup.sh run test bench
 	./bench/$(@:bench-%=%).sh
 

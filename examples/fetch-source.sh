@@ -12,5 +12,6 @@ echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror
 options=(-qq -o "Dir::Etc::SourceList=$folder/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder/cache")
 cd "$folder"
 apt-get "${options[@]}" update
-apt-get "${options[@]}" source --download-only "$package"
+# the upstream tar alone: a mirror that is being renewed may lack the rest
+apt-get "${options[@]}" source --download-only --tar-only "$package"
 ls "$folder/$package"_*.orig.tar.*

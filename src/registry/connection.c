@@ -75,6 +75,18 @@ static void connections_make_room(struct server *server)
 		connection_end(server, oldest);
 }
 
+/* docker and containerd try HTTPS first where they were told that a registry may lack it, and try plain HTTP only if HTTP answers them. The library says
+ * nothing to what is no request at all, so a TLS hello is answered here. Plain listeners hand out connections that have bytes (see listener_start). */
+static void answer_tls_hello(int fd)
+{
+	static const char answer[] = "HTTP/1.0 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthis registry speaks HTTP, not HTTPS\n";
+	enum { TLS_HANDSHAKE = 0x16 };
+	unsigned char first = 0;
+
+	if (recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 && first == TLS_HANDSHAKE)
+		send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void connection_add(struct server *server, struct MHD_Connection *handle, void **at)
 {
 	struct connection *connection = xnew(struct connection);
@@ -84,6 +96,8 @@ static void connection_add(struct server *server, struct MHD_Connection *handle,
 	const union MHD_ConnectionInfo *tls = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION); /* NULL: plain HTTP */
 	if (tls && tls->tls_session)
 		connection->identity = tls_begin(server->tls, tls->tls_session);
+	else
+		answer_tls_hello(connection->fd);
 	pthread_mutex_lock(&server->lock);
 	connections_make_room(server);
 	connection->next = server->connections;

@@ -4,6 +4,8 @@
  * won't need (confine.h); only then come threads, which keep whatever they were born with. */
 #include <errno.h>
 #include <gnutls/abstract.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -93,8 +95,11 @@ static int listener_start(struct listener *listener, struct server *server, stru
 		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 		{ MHD_OPTION_END, 0, NULL },
 	};
+	int defer = 1; /* seconds until one that says nothing is accepted all the same; no matter where it can't be set */
 	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG | (secure ? MHD_USE_TLS : 0);
 
+	if (!secure)
+		setsockopt(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
 	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_handle, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 	if (!listener->daemon)
 		return error_set(err, ERROR_FAILED, "the HTTP server could not be started");

@@ -431,3 +431,23 @@ END
   [[ $output == *"did you mean 'connections'"* ]]
   rm "$T/other/registry.json"
 }
+
+@test "whoever tries HTTPS on a plain listener is answered in HTTP, so that docker and containerd try that" {
+  python3 - "${REGISTRY##*:}" <<'END'
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+for _ in range(20):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname="x")
+            sys.exit("that was no TLS server")
+        except ssl.SSLError as error:
+            assert error.reason == "WRONG_VERSION_NUMBER", error
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as silent:
+    silent.settimeout(10)
+    silent.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n")
+    silent.sendall(b"\r\n")
+    assert silent.recv(12) == b"HTTP/1.1 200"
+END
+}

@@ -18,12 +18,12 @@ setup_file() {
 teardown_file() { remove_folder; }
 
 authority() { # NAME
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1-ca.key" -out "$1-ca.crt" -days 30 -subj "/CN=$1" 2>/dev/null
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1-ca.key" -out "$1-ca.crt" -days 30 -subj "/CN=$1" -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
 }
 leaf() { # NAME AUTHORITY EXTENSION USAGE
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
   openssl x509 -req -in "$1.csr" -CA "$2-ca.crt" -CAkey "$2-ca.key" -CAcreateserial -out "$1.crt" -days 30 \
-    -extfile <(printf 'extendedKeyUsage=%s\n%s\n' "$4" "$3") 2>/dev/null
+    -extfile <(printf 'extendedKeyUsage=%s\nauthorityKeyIdentifier=keyid\n%s\n' "$4" "$3") 2>/dev/null
 }
 # Starts `serve` with these flags alone; sets SERVER_PID and LOG, and waits until it is ready.
 serve() { # ROOT FLAG…

@@ -88,7 +88,8 @@ mkdir -p "$context"; cp "examples/$example"/* "$context"
 finish
 
 begin "5. build for $platform"
-show host build --network host --platform "$platform" --twins="$twins" --build-arg BASE="$base" --build-arg CC="$compiler" -f "$context/$dockerfile" -t "$image" "$context"
+compilers=(--build-arg CC="$compiler"); [ "$example" != redis ] || compilers+=(--build-arg CXX="${compiler/gcc/g++}")
+show host build --network host --platform "$platform" --twins="$twins" --build-arg BASE="$base" "${compilers[@]}" -f "$context/$dockerfile" -t "$image" "$context"
 finish
 
 begin "6. push, and what the registry has"

@@ -1,6 +1,6 @@
 # sampan is built by meson; this file holds the few commands that people type. Each installs what it needs first (dist/setup.sh).
 BUILD ?= build
-.PHONY: all demo test unit e2e bench bench-registry bench-build bench-emulation fresh fuzz clean
+.PHONY: all demo test unit e2e browser bench bench-registry bench-build bench-emulation fresh fuzz clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sampan
@@ -15,6 +15,10 @@ demo: all
 test:
 	./dist/setup.sh build run test
 	./tests/run.sh
+
+browser:
+	./dist/setup.sh build browser
+	./tests/run.sh browser
 
 unit e2e:
 	./tests/run.sh $@

@@ -1,11 +1,11 @@
 #!/bin/bash
-# run.sh [unit|e2e|sanitize]…: builds sampan and runs the tests (all of them without arguments), and ends with the plain line
+# run.sh [unit|e2e|sanitize|browser]…: builds sampan and runs the tests (all of them without arguments), and ends with the plain line
 # 'N passed, N failed'. Each test's output goes to build/test-logs/; what failed is shown.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build} passed=0 failed=0
 logs=$build/test-logs
-[ $# -gt 0 ] || set -- unit sanitize e2e
+[ $# -gt 0 ] || set -- unit sanitize e2e browser
 
 setup() { # FOLDER OPTION…
   local dir=$1; shift
@@ -44,11 +44,29 @@ e2e() {
   done
 }
 
+# The web page in Chromium. It needs dist/packages' purpose `browser` and one package of npm's: where these are not there, that is said and no failure.
+browser() {
+  local chromium name=browser/page
+  chromium=$(command -v chromium) || chromium=
+  if [ -z "$chromium" ] || ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    echo "$name: skipped; it needs ./dist/setup.sh browser"
+    return
+  fi
+  if [ ! -d tests/browser/node_modules/playwright-core ] &&
+    ! (cd tests/browser && timeout 120 npm ci --ignore-scripts --no-audit --no-fund --prefer-offline) >"$logs/browser_npm.log" 2>&1; then
+    echo "$name: skipped; npm could not get playwright-core, see $logs/browser_npm.log"
+    return
+  fi
+  (cd tests/browser && SAMPAN=$PWD/../../$build/sampan CHROMIUM=$chromium timeout 600 node --test-reporter=tap page.test.mjs) >"$logs/browser_page.tap" 2>&1
+  count "$name" "$logs/browser_page.tap" $?
+}
+
 for tier in "$@"; do
   case $tier in
   unit) setup "$build"; mkdir -p "$logs"; unit "$build" unit ;;
   sanitize) setup build-sanitize -Db_sanitize=address,undefined -Db_lundef=false; mkdir -p "$logs"; unit build-sanitize sanitize ;;
   e2e) setup "$build"; mkdir -p "$logs"; e2e ;;
+  browser) setup "$build"; mkdir -p "$logs"; browser ;;
   *) echo "run.sh: there is no tier '$tier'" >&2; exit 2 ;;
   esac
 done

@@ -80,7 +80,8 @@ const struct command command_serve = {
 		   "\"silence\": SECONDS, \"transfer\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
 		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"
 		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}; for the cache of other registries \"upstreams\" and\n"
-		   "\"cache\" (doc/cache.md); for gc, retention, quotas, access log and webhooks see doc/REGISTRY.md.",
+		   "\"cache\" (doc/cache.md); for gc, retention, quotas, access log and webhooks see doc/REGISTRY.md;\n"
+		   "\"page\": false leaves out the web page at /.",
 	.options = options,
 	.max_args = 0,
 	.run = run,

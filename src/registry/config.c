@@ -99,6 +99,7 @@ static const struct {
 	{ "quotas", quotas_config },
 	{ "access_log", access_log_config },
 	{ "webhooks", webhooks_config },
+	{ "page", page_config },
 };
 
 /* ---- reading ---- */

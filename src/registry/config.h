@@ -19,5 +19,5 @@ int config_check_keys(const json_t *object, const char *const *known, struct err
 int config_get_period(const json_t *object, const char *key, int64_t *ret, struct error *err);
 
 /* ---- sections that live in other files ---- */
-config_read_fn tls_config, origin_config_url, origin_config_proxies;
+config_read_fn tls_config, origin_config_url, origin_config_proxies, page_config;
 #endif

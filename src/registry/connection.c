@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "registry/internal.h"
+#include "registry/overview.h"
 #include "registry/tls.h"
 
 enum {
@@ -118,6 +119,7 @@ static void connection_remove(struct server *server, struct connection *connecti
 		connection->next->at = connection->at;
 	server->connected--;
 	server->leaving -= connection->leaving;
+	transfer_end(connection);
 	pthread_mutex_unlock(&server->lock);
 	fd_close(&connection->fd);
 	if (connection->identity)
@@ -138,12 +140,26 @@ void connection_notify(void *data, struct MHD_Connection *handle, void **at, enu
 
 /* The kernel knows what the client has not taken yet: what is in flight, and what waits because the client's window is full. The answer may
  * come from a file without passing through us, so nobody else does. A Unix socket says nothing. */
+static bool tcp_read(const struct connection *connection, struct tcp_info *ret)
+{
+	socklen_t len = sizeof *ret;
+
+	*ret = (struct tcp_info){ 0 };
+	return getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, ret, &len) == 0;
+}
+
+int64_t connection_acknowledged(const struct connection *connection)
+{
+	struct tcp_info info;
+
+	return tcp_read(connection, &info) ? (int64_t)info.tcpi_bytes_acked : -1;
+}
+
 static bool answer_waits(const struct connection *connection, int64_t *ret_acknowledged)
 {
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof info;
+	struct tcp_info info;
 
-	if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+	if (!tcp_read(connection, &info))
 		return false;
 	*ret_acknowledged = (int64_t)info.tcpi_bytes_acked;
 	return info.tcpi_unacked || info.tcpi_notsent_bytes;

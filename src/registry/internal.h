@@ -48,6 +48,7 @@ struct connection {
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
 	int64_t acknowledged, acknowledged_at; /* bytes and seconds when an answer that waits for its reader was looked at; 0 seconds: none waits */
+	struct transfer *transfer; /* the blob that is on its way (overview.h), or NULL; owned */
 	struct identity *identity; /* of TLS; NULL: plain HTTP */
 	bool named;
 	char *client_name;	   /* of its certificate, see request_client_name; known with its first request; owned */
@@ -97,6 +98,8 @@ struct operation {
 /* ---- request.c ---- */
 extern const struct operation operations[]; /* ends with a NULL method */
 const char *request_header(struct request *request, const char *name); /* borrowed, or NULL */
+/* The answer to an address that is nothing of ours. */
+void request_nothing(struct request *request);
 /* Checks the name in the target, or answers. */
 bool request_repository(struct request *request);
 /* The digest `text`, or answers 400. */
@@ -115,6 +118,8 @@ int64_t now_seconds(void); /* of a clock that only runs */
 void connections_prepare(struct server *server, size_t listeners);
 /* The library's callback; `server` is ours. */
 void connection_notify(void *server, struct MHD_Connection *handle, void **at, enum MHD_ConnectionNotificationCode code);
+/* How many bytes the client has taken since it came; -1 if nobody knows (a Unix socket). */
+int64_t connection_acknowledged(const struct connection *connection);
 /* Ends those that dawdle, or all that wait for a next request. */
 void connections_sweep(struct server *server, bool idle);
 
@@ -179,4 +184,5 @@ void ready_get(struct request *request);
 void token_get(struct request *request);
 void token_post_data(struct request *request, const void *bytes, size_t len);
 void token_post_end(struct request *request);
+void page_get(struct request *request);
 #endif

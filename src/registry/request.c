@@ -1,6 +1,8 @@
 /* From the library's callbacks to operations and back. */
 #include "base/log.h"
 #include "registry/internal.h"
+#include "registry/overview.h"
+#include "registry/page.h"
 #include "registry/proxy.h"
 #include "registry/tls.h"
 
@@ -36,12 +38,21 @@ const struct operation operations[] = {
 	{ ROUTE_METRICS, "GET", ACTION_CATALOG, nothing, NULL, metrics_get },
 	{ ROUTE_HEALTH, "GET", ACTION_OPEN, nothing, NULL, health_get },
 	{ ROUTE_READY, "GET", ACTION_OPEN, nothing, NULL, ready_get },
+	{ ROUTE_PAGE, "GET", ACTION_OPEN, nothing, NULL, page_get },
+	{ ROUTE_REPOSITORY_ROWS, "GET", ACTION_CATALOG, nothing, NULL, overview_repositories_get },
+	{ ROUTE_TAG_ROWS, "GET", ACTION_PULL, nothing, NULL, overview_tags_get },
+	{ ROUTE_TRANSFERS, "GET", ACTION_CATALOG, nothing, NULL, overview_transfers_get },
 	{ ROUTE_NONE },
 };
 
 const char *request_header(struct request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+void request_nothing(struct request *request)
+{
+	request_fail(request, MHD_HTTP_NOT_FOUND, "NAME_UNKNOWN", "there is nothing here; the registry is at /v2/");
 }
 
 bool request_digest(struct request *request, const char *text, struct digest *ret)
@@ -143,9 +154,11 @@ static void choose(struct request *request, const char *version)
 		return;
 	}
 	if (request->target.route == ROUTE_NONE) {
-		request_fail(request, MHD_HTTP_NOT_FOUND, "NAME_UNKNOWN", "there is nothing here; the registry is at /v2/");
+		request_nothing(request);
 		return;
 	}
+	if (!page_guards(request))
+		return;
 	for (const struct operation *operation = operations; operation->method; operation++)
 		if (operation->route == request->target.route && str_equal(operation->method, method)) {
 			if (request_repository(request) && proxy_choose(request) && access_permits(request, operation->action))
@@ -178,6 +191,7 @@ static void mark_running(struct request *request, bool running)
 		request->about->running = request->about->receiving = running;
 		request->about->received = 0;
 		request->about->since = now_seconds();
+		transfer_end(request->about);
 	}
 	server->running += running ? 1 : -1;
 	__atomic_add_fetch(&server->served, !running, __ATOMIC_RELAXED);
@@ -247,6 +261,8 @@ static enum MHD_Result request_begin(struct request *request, const char *method
 	choose(request, version);
 	if (request->operation)
 		request->operation->begin(request);
+	if (request->upload && !request->response)
+		transfer_begin(request, true, request->content_length);
 	return answer_early(request) ? queue(request) : MHD_YES;
 }
 

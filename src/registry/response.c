@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "registry/internal.h"
+#include "registry/overview.h"
 
 enum { STREAM_BLOCK = 64 << 10 };
 
@@ -47,6 +48,8 @@ void request_answer_file(struct request *request, unsigned status, const char *c
 		fd_close(&fd);
 	answer(request, status, content_type, response);
 	request->trace.sent = request->head ? 0 : len;
+	if (!request->head)
+		transfer_begin(request, false, len);
 }
 
 void request_answer_stream(struct request *request, unsigned status, const char *content_type, int64_t size,
@@ -57,6 +60,8 @@ void request_answer_stream(struct request *request, unsigned status, const char 
 	if (!response)
 		abort();
 	answer(request, status, content_type, response);
+	if (!request->head)
+		transfer_begin(request, false, size);
 }
 
 /* Values come from what was parsed and checked; the library refuses line ends besides. */

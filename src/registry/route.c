@@ -23,6 +23,9 @@ static const struct pattern {
 	{ ROUTE_MANIFEST, true, { "manifests", ANY } },
 	{ ROUTE_BLOB, true, { "blobs", ANY } },
 	{ ROUTE_REFERRERS, true, { "referrers", ANY } },
+	{ ROUTE_TAG_ROWS, true, { "_sampan", "tags" } },
+	{ ROUTE_REPOSITORY_ROWS, false, { "_sampan", "repositories" } },
+	{ ROUTE_TRANSFERS, false, { "_sampan", "transfers" } },
 	{ ROUTE_CATALOG, false, { "_catalog" } },
 	{ ROUTE_BASE, false, { "" } },
 };
@@ -40,10 +43,12 @@ static const struct {
 	{ "/readyz", ROUTE_READY },
 	{ "/ca.crt", ROUTE_AUTHORITY },
 	{ "/join", ROUTE_JOIN },
+	{ "/", ROUTE_PAGE },
 };
 
 static const char *const names[] = { "none",	   "base", "catalog", "tags",	"manifest", "blob",  "uploads",
-				     "upload", "referrers", "token", "authority", "join", "ping",	 "search", "metrics", "health", "ready" };
+				     "upload", "referrers", "token", "authority", "join", "ping",	 "search", "metrics", "health", "ready",
+				     "page",   "repository-rows", "tag-rows", "transfers" };
 static_assert(array_len(names) == ROUTE_COUNT, "every route has a name");
 
 const char *route_name(enum route route)
@@ -182,6 +187,10 @@ static void path_parse(const char *path, struct target *target)
 	for (size_t i = 0; i < array_len(fixed); i++)
 		if (str_equal(path, fixed[i].path))
 			target->route = fixed[i].route;
+	if (str_starts(path, "/ui/") && strrchr(path, '/') == path + 3) {
+		target->route = ROUTE_PAGE;
+		target->item = xstrdup(path + 4);
+	}
 	if (str_equal(path, "/v2"))
 		path = "/v2/";
 	if (!str_starts(path, "/v2/"))

@@ -24,6 +24,10 @@ enum route {
 	ROUTE_METRICS,	 /* /metrics */
 	ROUTE_HEALTH,	 /* /healthz */
 	ROUTE_READY,	 /* /readyz */
+	ROUTE_PAGE,	 /* / and /ui/FILE */
+	ROUTE_REPOSITORY_ROWS, /* /v2/_sampan/repositories */
+	ROUTE_TAG_ROWS,	 /* /v2/NAME/_sampan/tags */
+	ROUTE_TRANSFERS, /* /v2/_sampan/transfers */
 	ROUTE_COUNT,
 };
 

@@ -128,6 +128,21 @@ struct tag_row {
 int store_tag_rows(struct store *store, const char *registry, const char *repository, const char *last, size_t limit, struct tag_row **ret,
 		   size_t *ret_len, struct error *err);
 void tag_rows_free(struct tag_row *rows, size_t len);
+/* More of one, which only those ask for who show it; ERROR_NOT_FOUND if it isn't there. */
+struct repository_details {
+	struct strlist platforms; /* of all its images, at most 64 */
+	int64_t cached;		  /* manifests that came from an upstream */
+	int64_t pulled;		  /* when one of these was pulled last, in seconds; 0: there is none */
+};
+void repository_details_clear(struct repository_details *details);
+int store_repository_details(struct store *store, const char *registry, const char *repository, struct repository_details *ret, struct error *err);
+struct tag_details {
+	char *artifact_type; /* or NULL; owned */
+	int64_t created;     /* when its newest image was made, in seconds; 0: it doesn't say */
+	int64_t pulled;	     /* if it came from an upstream, when it was pulled last; 0: it was pushed */
+};
+void tag_details_clear(struct tag_details *details);
+int store_tag_details(struct store *store, const char *registry, const char *repository, const char *tag, struct tag_details *ret, struct error *err);
 /* A pattern that matches every name in which `text` is, whatever it holds. Owned by the caller. */
 char *store_pattern_containing(const char *text);
 /* "linux/amd64,linux/riscv64", or "", of the images that a manifest or index leads to. Owned by the caller. */

@@ -5,6 +5,8 @@
 #include "base/fd.h"
 #include "store/internal.h"
 
+enum { DETAILS_PLATFORMS_MAX = 64 }; /* who may push may push thousands */
+
 #define DESCRIPTION "org.opencontainers.image.description"
 
 /* ---- repositories ---- */
@@ -55,6 +57,45 @@ int store_repository_rows(struct store *store, const char *registry, const char 
 			err) < 0)
 		return -1;
 	return repository_rows(&query, ret, ret_len, err);
+}
+
+void repository_details_clear(struct repository_details *details)
+{
+	strlist_free(&details->platforms);
+	*details = (struct repository_details){ 0 };
+}
+
+static int details_platforms(struct db *db, int64_t repository, struct strlist *ret, struct error *err)
+{
+	struct query query _cleanup_(query_end) = { 0 };
+	int result;
+
+	if (query_begin(db,
+			"SELECT DISTINCT platform FROM link JOIN manifest ON manifest.blob = link.blob WHERE repository = ? AND kind > 0"
+			" AND platform IS NOT NULL AND platform <> 'unknown/unknown' ORDER BY platform LIMIT ?",
+			VALUES(INT(repository), INT(DETAILS_PLATFORMS_MAX)), &query, err) < 0)
+		return -1;
+	while ((result = query_step(&query, err)) > 0)
+		strlist_add(ret, query_text(&query, 0));
+	return result;
+}
+
+int store_repository_details(struct store *store, const char *registry, const char *repository, struct repository_details *ret, struct error *err)
+{
+	struct repository_details details _cleanup_(repository_details_clear) = { 0 };
+	_cleanup_(db_release) struct db *db = db_acquire(&store->reader);
+	int64_t id;
+
+	int found = repository_find(db, registry, repository, &id, err);
+	if (found <= 0)
+		return found < 0 ? -1 : error_set(err, ERROR_NOT_FOUND, "there is no repository %s", repository);
+	if (details_platforms(db, id, &details.platforms, err) < 0 ||
+	    query_number(db, "SELECT count(*) FROM cached WHERE repository = ?", VALUES(INT(id)), &details.cached, err) < 0 ||
+	    query_number(db, "SELECT coalesce(max(pulled), 0) / 1000 FROM cached WHERE repository = ?", VALUES(INT(id)), &details.pulled, err) < 0)
+		return -1;
+	*ret = details;
+	details = (struct repository_details){ 0 };
+	return 0;
 }
 
 char *store_pattern_containing(const char *text)
@@ -122,6 +163,31 @@ int store_tag_rows(struct store *store, const char *registry, const char *reposi
 	}
 	*ret = rows;
 	*ret_len = len;
+	return 0;
+}
+
+void tag_details_clear(struct tag_details *details)
+{
+	free(details->artifact_type);
+	*details = (struct tag_details){ 0 };
+}
+
+int store_tag_details(struct store *store, const char *registry, const char *repository, const char *tag, struct tag_details *ret, struct error *err)
+{
+	_cleanup_(db_release) struct db *db = db_acquire(&store->reader);
+	struct query query _cleanup_(query_end) = { 0 };
+
+	if (query_begin(db,
+			"SELECT top.artifact_type, (" TREE("tag.manifest") " SELECT max(created) FROM tree JOIN manifest AS part ON part.blob = tree.blob),"
+			" (SELECT pulled / 1000 FROM cached WHERE cached.repository = tag.repository AND cached.manifest = tag.manifest)"
+			" FROM repository JOIN tag ON tag.repository = repository.id AND tag.name = ?3 JOIN manifest AS top ON top.blob = tag.manifest"
+			" WHERE registry = ?1 AND repository.name = ?2",
+			VALUES(TEXT(registry), TEXT(repository), TEXT(tag)), &query, err) < 0)
+		return -1;
+	int found = query_step(&query, err);
+	if (found <= 0)
+		return found < 0 ? -1 : error_set(err, ERROR_NOT_FOUND, "there is no tag %s in %s", tag, repository);
+	*ret = (struct tag_details){ xstrdup(query_text(&query, 0)), query_int(&query, 1), query_int(&query, 2) };
 	return 0;
 }
 

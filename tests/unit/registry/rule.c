@@ -136,7 +136,7 @@ static void bad_rules(void)
 
 static bool may_be_open(enum route route)
 {
-	static const enum route open[] = { ROUTE_TOKEN, ROUTE_AUTHORITY, ROUTE_JOIN, ROUTE_PING, ROUTE_HEALTH, ROUTE_READY };
+	static const enum route open[] = { ROUTE_TOKEN, ROUTE_AUTHORITY, ROUTE_JOIN, ROUTE_PING, ROUTE_HEALTH, ROUTE_READY, ROUTE_PAGE };
 
 	for (size_t i = 0; i < array_len(open); i++)
 		if (route == open[i])

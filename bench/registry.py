@@ -1,176 +1,326 @@
 #!/usr/bin/env python3
-"""sampan serve and Debian's docker-registry, round by round in turn on the same disk, with the same clients (curl, skopeo, wrk).
+"""sampan serve against Debian's docker-registry and nginx: the table of what it has to reach, with ratios.
 
-Every round starts each server on an empty folder, so that no blob is there already. What a time is: from the client's start to its end, the
-server's sync included. CPU is the server's own, user and system. The table has the median of the rounds."""
+Everything is measured in one run, the servers in turn round by round on one disk, with the same clients (curl, skopeo, wrk), because on a machine with
+other work only what was measured side by side can be compared. A ratio is made in each round; the table has the medians. Times go from the client's start
+to its end, the server's syncs included; CPU is the server's own, user and system. The exit code is 1 if a row falls short."""
 import argparse
-import hashlib
+import concurrent.futures
+import contextlib
 import json
 import os
 import re
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import urllib.request
 
-OCI = "application/vnd.oci.image.manifest.v1+json"
-TICK = os.sysconf("SC_CLK_TCK")
+from servers import CONFIG, LAYER, MANIFEST, Client, Server, fill_distribution, fill_sampan, in_parallel, repository_name, sha256
 
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+REGISTRIES = ("sampan", "docker-registry")
+values = {}  # (what, who): a value a round
 
 
-class Server:
-    def __init__(self, name, folder):
-        self.name, self.port = name, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        if name == "sampan":
-            command = [os.environ["SAMPAN"], "--root", folder, "serve", "--listen", f"127.0.0.1:{self.port}"]
-        else:
-            config = folder + ".yml"
-            with open(config, "w") as file:
-                file.write(f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: '{folder}'}}}}\n"
-                           f"http: {{addr: '127.0.0.1:{self.port}'}}\n")
-            command = ["docker-registry", "serve", config]
-        started = time.perf_counter()
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.start_ms = (self.wait() - started) * 1000
-
-    def wait(self):
-        for _ in range(5000):
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as client:
-                    client.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                    if b" 200 " in client.recv(100):
-                        return time.perf_counter()
-            except OSError:
-                pass
-            time.sleep(0.001)
-        sys.exit(f"{self.name} does not start")
-
-    def rss_mb(self):
-        with open(f"/proc/{self.process.pid}/status") as lines:
-            return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
-
-    def cpu(self):
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+def note(what, who, value):
+    values.setdefault((what, who), []).append(value)
 
 
-def run(*command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True).stdout
+def run(*command, **options):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options).stdout
 
 
-def timed(server, *command):
-    cpu, start = server.cpu(), time.perf_counter()
+def seconds(*command):
+    start = time.perf_counter()
     run(*command)
-    return time.perf_counter() - start, server.cpu() - cpu
+    return time.perf_counter() - start
 
 
-def push_manifest(server, config):
-    """A small image, for the manifest's row."""
-    digest = "sha256:" + hashlib.sha256(config).hexdigest()
-    request = urllib.request.Request(f"{server.url}/v2/small/blobs/uploads/", method="POST")
-    location = urllib.request.urlopen(request).headers["Location"]
-    location = location if location.startswith("http") else server.url + location
-    location += ("&" if "?" in location else "?") + "digest=" + digest
-    urllib.request.urlopen(urllib.request.Request(location, config, {"Content-Type": "application/octet-stream"}, method="PUT"))
-    entry = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(config)}
-    text = json.dumps({"schemaVersion": 2, "mediaType": OCI, "config": entry, "layers": []}).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{server.url}/v2/small/manifests/1", text, {"Content-Type": OCI}, method="PUT"))
+def in_turn(number, names):
+    """Who goes first changes from round to round."""
+    return names if number % 2 == 0 else names[::-1]
 
 
-def make_image(folder, blob, size):
+def make_file(path, megabytes, first=b""):
+    with open(path, "wb") as file:
+        block = os.urandom(1 << 20)
+        for number in range(megabytes):
+            file.write((first + b"%08d" % number + block)[:1 << 20])
+    return "sha256:" + run("sha256sum", path).split()[0]
+
+
+# ---- large blobs ----
+
+def put_file(server, repository, path, digest):
+    client = Client(server)
+    target = server.url + client.upload_url(repository, digest)
+    client.close()
+    run("curl", "-sf", "-X", "PUT", "-H", "Expect:", "-T", path, target)
+
+
+def large_blobs(options, top):
+    """PUT of one blob, in turn with what the disk and the processor do by themselves; GET, in turn with nginx."""
+    blob, digest = f"{top}/blob", make_file(f"{top}/blob", options.size)
+    os.makedirs(f"{top}/nginx")
+    os.link(blob, f"{top}/nginx/blob")
+    for number in range(options.rounds):
+        for name in in_turn(number, ("dd", "openssl")):
+            note("put", name, seconds(*{"dd": ("dd", f"if={blob}", f"of={top}/copy", "bs=1M", "conv=fsync"), "openssl": ("openssl", "dgst", "-sha256", blob)}[name]))
+        os.unlink(f"{top}/copy")
+        with contextlib.ExitStack() as stack:
+            servers = [stack.enter_context(Server(name, f"{top}/{name}-large")) for name in REGISTRIES]
+            for server in in_turn(number, servers):
+                start = time.perf_counter()
+                put_file(server, "large", blob, digest)
+                note("put", server.name, time.perf_counter() - start)
+            get_in_turn(stack.enter_context(Server("nginx", f"{top}/nginx")), "/blob", servers, f"/v2/large/blobs/{digest}")
+        for name in REGISTRIES:
+            shutil.rmtree(f"{top}/{name}-large")
+    os.unlink(blob)
+
+
+def get_in_turn(nginx, path, registries, registry_path):
+    """The best of several, since one is short and anything that comes between makes it longer; a first one of each warms up."""
+    times = {}
+    for number in range(9):
+        for server in in_turn(number, [nginx, *registries]):
+            taken = seconds("curl", "-sf", "-o", "/dev/null", server.url + (path if server is nginx else registry_path))
+            times.setdefault(server.name, []).append(taken)
+    for name, several in times.items():
+        note("get large", name, min(several[1:]))
+
+
+def crowd(options, top):
+    """16 clients push a blob of their own each, then pull it."""
+    files = [(f"{top}/crowd-{number}", make_file(f"{top}/crowd-{number}", options.crowd, b"%d " % number)) for number in range(16)]
+    for name in REGISTRIES:
+        with Server(name, f"{top}/{name}-crowd") as server, concurrent.futures.ThreadPoolExecutor(16) as pool:
+            server.forget_peak()
+            list(pool.map(lambda file: put_file(server, "crowd", *file), files))
+            list(pool.map(lambda file: run("curl", "-sf", "-o", "/dev/null", f"{server.url}/v2/crowd/blobs/{file[1]}"), files))
+            note("peak", name, server.rss_mb("VmHWM"))
+        shutil.rmtree(f"{top}/{name}-crowd")
+    for path, _ in files:
+        os.unlink(path)
+
+
+# ---- many layers ----
+
+def make_image(folder, layers):
     """skopeo's dir: format, so that its client compresses nothing."""
     os.makedirs(folder)
-    with open(blob, "wb") as file:
-        for _ in range(size):
-            file.write(os.urandom(1 << 20))
-    with open(blob, "rb") as file:
-        layer = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
-    os.link(blob, f"{folder}/{layer}")
-    config = json.dumps({"architecture": "riscv64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + layer]}, "config": {}}).encode()
-    config_hex = hashlib.sha256(config).hexdigest()
-    with open(f"{folder}/{config_hex}", "wb") as file:
-        file.write(config)
+
+    def add(kind, data):
+        digest = sha256(data)
+        with open(f"{folder}/{digest[7:]}", "wb") as file:
+            file.write(data)
+        return {"mediaType": kind, "digest": digest, "size": len(data)}
+
+    entries = [add(LAYER, os.urandom(16384)) for _ in range(layers)]
+    config = {"architecture": "riscv64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [entry["digest"] for entry in entries]}, "config": {}}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": add(CONFIG, json.dumps(config).encode()), "layers": entries}
     with open(f"{folder}/version", "w") as file:
         file.write("Directory Transport Version: 1.1\n")
     with open(f"{folder}/manifest.json", "w") as file:
-        json.dump({"schemaVersion": 2, "mediaType": OCI,
-                   "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:" + config_hex, "size": len(config)},
-                   "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": "sha256:" + layer, "size": size << 20}]}, file)
-    return "sha256:" + layer, config
+        json.dump(manifest, file)
 
 
-def one_round(name, folder, top, blob, digest, config, note):
-    server = Server(name, folder)
-    try:
-        note("start to first 200, ms", server.start_ms)
-        time.sleep(1)
-        note("idle memory, MB", server.rss_mb())
-        location = re.search(r"(?im)^location: (\S+)", run("curl", "-siX", "POST", f"{server.url}/v2/put/blobs/uploads/")).group(1)
-        location = location if location.startswith("http") else server.url + location
-        seconds, cpu = timed(server, "curl", "-sf", "-X", "PUT", "-H", "Expect:", "-T", blob, location + ("&" if "?" in location else "?") + "digest=" + digest)
-        note("PUT blob, curl, s", seconds), note("  server's CPU, s", cpu)
-        seconds, cpu = timed(server, "curl", "-sf", "-o", "/dev/null", f"{server.url}/v2/put/blobs/{digest}")
-        note("GET blob, curl, s", seconds), note("  server's CPU, s ", cpu)
-    finally:
-        server.end()
-    shutil.rmtree(folder)
-    server = Server(name, folder)
-    try:
-        image = f"docker://127.0.0.1:{server.port}/push/image:1"
-        note("push, skopeo, s", timed(server, "skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", f"dir:{top}/image", image)[0])
-        note("pull, skopeo, s", timed(server, "skopeo", "--insecure-policy", "copy", "-q", "--src-tls-verify=false", image, f"dir:{top}/pulled")[0])
-        shutil.rmtree(f"{top}/pulled")
-        push_manifest(server, config)
-        cpu = server.cpu()
-        text = run("wrk", "-t2", "-c16", "-d4s", "-H", f"Accept: {OCI}", f"{server.url}/v2/small/manifests/1")
-        if "Non-2xx" in text:
-            sys.exit(f"{name} does not serve the manifest: {text}")
-        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
-        note("GET manifest by tag, requests/s", rate), note("  server's CPU, us a request", (server.cpu() - cpu) / rate / 4 * 1e6)
-        note("memory after load, MB", server.rss_mb())
-        time.sleep(16)
-        note("memory 16 s later, MB", server.rss_mb())
-    finally:
-        server.end()
-    shutil.rmtree(folder)
+def many_layers(options, top):
+    make_image(f"{top}/image", 200)
+    for number in range(options.rounds):
+        for name in in_turn(number, REGISTRIES):
+            with Server(name, f"{top}/{name}-layers") as server:
+                cpu = server.cpu()
+                image = f"docker://127.0.0.1:{server.port}/layers/image:1"
+                note("push", name, seconds("skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", f"dir:{top}/image", image))
+                note("push cpu", name, server.cpu() - cpu)
+            shutil.rmtree(f"{top}/{name}-layers")
+
+
+# ---- many repositories, small answers ----
+
+def catalog(server, page, note_pages=False):
+    """Walks it as clients do, by the Link headers; returns the number of names."""
+    client, path, found = Client(server), f"/v2/_catalog?n={page}", 0
+    while path:
+        start = time.perf_counter()
+        answer, text = client.ask("GET", path)
+        if note_pages:
+            note("page", server.name, (time.perf_counter() - start) * 1000)
+        found += len(json.loads(text)["repositories"])
+        link = answer.headers.get("Link")
+        path = re.search("<(?:https?://[^/]*)?([^>]*)>", link).group(1) if link else None
+    client.close()
+    return found
+
+
+def wrk(url, what, name, duration):
+    text = run("wrk", "-t2", "-c32", f"-d{duration}s", "-H", f"Accept: {MANIFEST}", url)
+    if "Non-2xx" in text or "Socket errors" in text:
+        sys.exit(f"{name} does not serve {url}: {text}")
+    note(what, name, float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1)))
+
+
+def small_answers(options, top):
+    name = repository_name(options.repositories // 2)
+    folders = {who: f"{top}/{who}-many" for who in REGISTRIES}
+    with Server("sampan", folders["sampan"]) as server:
+        fill_sampan(server, options.repositories)
+        layer = json.loads(Client(server).ask("GET", f"/v2/{name}/manifests/1", headers={"Accept": MANIFEST})[1])["layers"][0]["digest"]
+    with Server("docker-registry", folders["docker-registry"]) as server:
+        fill_distribution(server, options.repositories)
+        peer_layer = json.loads(Client(server).ask("GET", f"/v2/{name}/manifests/1", headers={"Accept": MANIFEST})[1])["layers"][0]["digest"]
+    with open(f"{top}/nginx/small", "wb") as file:
+        file.write(os.urandom(4096))
+    targets = {"sampan": (f"/v2/{name}/manifests/1", f"/v2/{name}/blobs/{layer}"),
+               "docker-registry": (f"/v2/{name}/manifests/1", f"/v2/{name}/blobs/{peer_layer}"), "nginx": ("/small", "/small")}
+    for number in range(options.rounds):
+        for who in in_turn(number, REGISTRIES + ("nginx",)):
+            with Server(who, folders.get(who, f"{top}/nginx")) as server:
+                if who != "nginx":
+                    note("start", who, server.start_ms)
+                    time.sleep(1)
+                    note("idle", who, server.rss_mb())
+                    start = time.perf_counter()
+                    found = catalog(server, 1000)
+                    note("walk", who, time.perf_counter() - start)
+                    if found != options.repositories + 1:
+                        sys.exit(f"{who} lists {found} repositories")
+                    catalog(server, 100, note_pages=True)
+                wrk(server.url + targets[who][0], "manifest", who, options.seconds)
+                wrk(server.url + targets[who][1], "small blob", who, options.seconds)
+
+
+# ---- gc under load ----
+
+class Prober(threading.Thread):
+    """GETs one after the other, with the time that each took."""
+
+    def __init__(self, server, path):
+        super().__init__()
+        self.client, self.path, self.times, self.ended = Client(server), path, [], False
+
+    def run(self):
+        while not self.ended:
+            start = time.perf_counter()
+            self.client.ask("GET", self.path)
+            self.times.append((start, time.perf_counter() - start))
+
+    def p99_ms(self, start, end):
+        times = sorted(took for at, took in self.times if start <= at < end)
+        return times[len(times) * 99 // 100] * 1000
+
+
+def collection(options, top):
+    """What nothing leads to any more is taken away while 32 connections read: how long does a GET wait, before and meanwhile?"""
+    with Server("sampan", f"{top}/sampan-gc") as server:
+        small = Client(server).put_image("kept", "1")[0][1][1]
+        for number in range(options.rounds):
+            def fill(client, name):
+                data = b"%d %d " % (number, name) + os.urandom(500)
+                client.ask("POST", f"/v2/loose/blobs/uploads/?digest={sha256(data)}", data, {"Content-Type": "application/octet-stream"}, expect=(201,))
+
+            in_parallel(options.collected, server, fill)
+            path = f"/v2/kept/blobs/{small}"
+            load = subprocess.Popen(["wrk", "-t1", "-c32", "-d600s", server.url + path], stdout=subprocess.DEVNULL)
+            prober = Prober(server, path)
+            prober.start()
+            time.sleep(4)
+            start = time.perf_counter()
+            text = run(os.environ["SAMPAN"], "--root", server.folder, "--format", "json", "gc", "--grace", "0")
+            end = time.perf_counter()
+            load.terminate()
+            load.wait()
+            prober.ended = True
+            prober.join()
+            freed = json.loads(text)
+            if freed["blobs"]["count"] < options.collected:
+                sys.exit(f"gc took {freed}")
+            note("gc", "sampan", end - start)
+            note("p99", "before", prober.p99_ms(start - 3, start))
+            note("p99", "meanwhile", prober.p99_ms(start, end))
+
+
+# ---- the table ----
+
+def median(what, who):
+    return statistics.median(values[what, who])
+
+
+def ratio(what, mine, other, inverse=False):
+    """Of the medians of the rounds' own ratios."""
+    pairs = zip(values[what, mine], values[what, other])
+    return statistics.median(b / a if inverse else a / b for a, b in pairs)
+
+
+def slower_of(what, names):
+    values[what, "slower"] = [max(several) for several in zip(*(values[what, name] for name in names))]
+
+
+def rows(options):
+    """what, value, docker-registry's, and the bounds: (ratio or value, its text, whether it holds)."""
+    slower_of("put", ("dd", "openssl"))
+
+    def at_least(number, bound, text):
+        return f"{number:.2f} {text} (≥ {bound})", number >= bound
+
+    def at_most(number, bound, text):
+        return f"{number:.2f} {text} (≤ {bound})", number <= bound
+
+    def both(what, unit, digits=1):
+        return [f"{median(what, who):.{digits}f} {unit}" for who in REGISTRIES]
+
+    many = f"{options.repositories} repositories"
+    yield f"idle memory, {many}", *both("idle", "MB"), [at_most(median("idle", "sampan"), 6, "MB")]
+    yield f"peak memory, 16 clients push and pull {options.crowd} MiB", *both("peak", "MB"), [at_most(median("peak", "sampan"), 32, "MB")]
+    yield f"start to the first answer, {many}", *both("start", "ms"), [at_most(median("start", "sampan"), 50, "ms")]
+    for what, label, bound in (("manifest", "GET manifest by tag, 32 connections", 0.7), ("small blob", "GET blob of 4 KiB, 32 connections", 0.6)):
+        yield label, *both(what, "/s", 0), [at_least(ratio(what, *REGISTRIES), 40, "× docker-registry"),
+                                            at_least(ratio(what, "sampan", "nginx"), bound, f"× nginx ({median(what, 'nginx'):.0f} /s)")]
+    yield f"GET blob of {options.size} MiB", *both("get large", "s", 2), [at_least(ratio("get large", "sampan", "nginx", True), 0.95,
+                                                                              f"× nginx ({median('get large', 'nginx'):.2f} s)")]
+    yield f"PUT blob of {options.size} MiB", *both("put", "s", 2), [
+        at_least(ratio("put", *REGISTRIES, True), 1.3, "× docker-registry"),
+        at_least(ratio("put", "sampan", "slower", True), 0.8, f"× the slower of dd ({median('put', 'dd'):.2f} s) and openssl ({median('put', 'openssl'):.2f} s)")]
+    yield "push of 200 layers, skopeo", *both("push", "s"), []
+    yield "– server's CPU", *both("push cpu", "s", 2), [at_most(ratio("push cpu", *REGISTRIES), 0.25, "× docker-registry")]
+    yield f"_catalog, walk over {many}", *both("walk", "s", 3), [at_least(ratio("walk", *REGISTRIES, True), 20, "× docker-registry")]
+    yield "– a page of 100", *both("page", "ms", 2), [at_most(median("page", "sampan"), 2, "ms")]
+    yield (f"gc of {options.collected} blobs under load", f"{median('gc', 'sampan'):.1f} s", "–",
+           [at_most(ratio("p99", "meanwhile", "before"), 2, f"× p99 of GETs before it ({median('p99', 'before'):.1f} ms)")])
+
+
+def table(options):
+    short = 0
+    print(f"Medians of {options.rounds} rounds in turn, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}.\n")
+    print("| | sampan | docker-registry | to reach | |\n|---|---|---|---|---|")
+    for what, mine, theirs, bounds in rows(options):
+        missed = sum(not holds for _, holds in bounds)
+        short += missed > 0
+        print(f"| {what} | {mine} | {theirs} | {'; '.join(text for text, _ in bounds)} | {'' if not bounds else '**short**' if missed else 'met'} |")
+    return short
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=1024, help="of the blob, in MiB")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=1024, help="of the large blob, in MiB (1024)")
+    parser.add_argument("--crowd", type=int, default=128, help="of the 16 clients' blobs, in MiB (128)")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4, help="for each run of wrk (4)")
+    parser.add_argument("--repositories", type=int, default=5000)
+    parser.add_argument("--collected", type=int, default=10000, help="blobs for gc (10000)")
     options = parser.parse_args()
-    names, results = ("sampan", "docker-registry"), {}
     top = tempfile.mkdtemp(prefix="sampan-bench.", dir=os.environ.get("TMPDIR", "/var/tmp"))
     try:
-        digest, config = make_image(f"{top}/image", f"{top}/blob", options.size)
-        for number in range(options.rounds):
-            for name in names if number % 2 == 0 else names[::-1]:
-                one_round(name, f"{top}/{name}", top, f"{top}/blob", digest, config,
-                          lambda key, value, name=name: results.setdefault(key, {}).setdefault(name, []).append(value))
+        for part in (large_blobs, crowd, many_layers, small_answers, collection):
+            start = time.perf_counter()
+            part(options, top)
+            print(f"{part.__name__}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     finally:
-        shutil.rmtree(top)
-    print(f"{options.size} MiB, median of {options.rounds} rounds in turn, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-    print(f"{'':44}{names[0]:>16}{names[1]:>18}")
-    for key, values in results.items():
-        print(f"{key:44}" + "".join(f"{statistics.median(values[name]):{width}.{0 if statistics.median(values[name]) >= 1000 else 2}f}"
-                                    for name, width in zip(names, (16, 18))))
+        shutil.rmtree(top, ignore_errors=True)
+    sys.exit(1 if table(options) else 0)
 
 
 main()

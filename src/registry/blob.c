@@ -76,22 +76,50 @@ static void blob_send(struct request *request, const char *digest, int *fd, int6
 	blob_part_describe(request, digest, &part);
 }
 
+/* A small one comes verified, and is sent from memory. */
+static int blob_send_small(struct request *request, const struct digest *digest, const char *text, struct error *err)
+{
+	struct buf bytes _cleanup_(buf_free) = { 0 };
+	struct blob_part part;
+
+	if (store_blob_read(request->server->store, digest, RECENT_BYTES_MAX, &bytes, err) < 0)
+		return -1;
+	if (!blob_part_choose(request, text, (int64_t)bytes.len, &part))
+		return 0;
+	request_answer(request, blob_part_status(&part), "application/octet-stream", part.len ? bytes.data + part.start : NULL, (size_t)part.len);
+	blob_part_describe(request, text, &part);
+	recent_keep(request, digest, NULL, part.len);
+	return 0;
+}
+
+static int blob_answer(struct request *request, const struct digest *digest, struct error *err)
+{
+	char text[DIGEST_TEXT_SIZE];
+	int64_t size;
+	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, digest, &size, err);
+
+	if (fd < 0)
+		return -1;
+	if (size <= RECENT_BYTES_MAX)
+		return blob_send_small(request, digest, digest_print(digest, text), err);
+	blob_send(request, digest_print(digest, text), &fd, size);
+	return 0;
+}
+
+/* A damaged one is fetched again where that can be. */
 void blob_get(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
-	char text[DIGEST_TEXT_SIZE];
 	struct digest digest;
-	int64_t size;
 
-	if (request->mirror && proxy_blob(request))
+	if (recent_find(request) || (request->mirror && proxy_blob(request)))
 		return;
-	if (!blob_named(request, &digest))
+	if (!blob_named(request, &digest) || blob_answer(request, &digest, &err) == 0)
 		return;
-	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, &digest, &size, &err);
-	if (fd < 0)
+	if (request_condemn(request, &digest, &err) && ((request->mirror && proxy_blob(request)) || !blob_named(request, &digest)))
+		return;
+	if (err.code || blob_answer(request, &digest, &err) < 0)
 		request_fail_error(request, &err, "BLOB_UNKNOWN", "DIGEST_INVALID");
-	else
-		blob_send(request, digest_print(&digest, text), &fd, size);
 }
 
 void blob_delete(struct request *request)

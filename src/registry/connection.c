@@ -52,6 +52,16 @@ void connections_prepare(struct server *server, size_t listeners)
 		 (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
 }
 
+static bool connection_runs(const struct connection *connection)
+{
+	return __atomic_load_n(&connection->running, __ATOMIC_ACQUIRE);
+}
+
+static int64_t connection_since(const struct connection *connection)
+{
+	return __atomic_load_n(&connection->since, __ATOMIC_RELAXED);
+}
+
 /* Under the lock, as all that touches `leaving`. The thread of the connection ends it in its own time. */
 static void connection_end(struct server *server, struct connection *connection)
 {
@@ -70,7 +80,7 @@ static void connections_make_room(struct server *server)
 	if (server->connected - server->leaving < server->places)
 		return;
 	for (struct connection *connection = server->connections; connection; connection = connection->next)
-		if (!connection->running && !connection->leaving && (!oldest || connection->since <= oldest->since))
+		if (!connection_runs(connection) && !connection->leaving && (!oldest || connection_since(connection) <= connection_since(oldest)))
 			oldest = connection;
 	if (oldest)
 		connection_end(server, oldest);
@@ -186,9 +196,10 @@ static bool connection_dawdles(const struct server *server, struct connection *c
 	const struct registry_options *options = server->options;
 	int headers = options->headers_seconds ? options->headers_seconds : HEADERS_SECONDS;
 	int transfer = options->transfer_seconds ? options->transfer_seconds : TRANSFER_SECONDS;
-	int64_t age = now - connection->since;
+	bool running = connection_runs(connection);
+	int64_t age = now - connection_since(connection);
 
-	if (!connection->running)
+	if (!running)
 		return age > headers;
 	if (!__atomic_load_n(&connection->receiving, __ATOMIC_RELAXED))
 		return answer_dawdles(connection, now, transfer);
@@ -201,7 +212,7 @@ void connections_sweep(struct server *server, bool idle)
 
 	pthread_mutex_lock(&server->lock);
 	for (struct connection *connection = server->connections; connection; connection = connection->next)
-		if (idle ? !connection->running : connection_dawdles(server, connection, now))
+		if (idle ? !connection_runs(connection) : connection_dawdles(server, connection, now))
 			connection_end(server, connection);
 	pthread_mutex_unlock(&server->lock);
 }

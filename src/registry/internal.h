@@ -17,6 +17,7 @@
 #include "registry/origin.h"
 #include "registry/registry.h"
 #include "registry/route.h"
+#include "store/store.h"
 
 struct server {
 	struct store *store;
@@ -28,13 +29,14 @@ struct server {
 	struct observer *observer;
 	struct keeper *keeper;
 	struct quotas *quotas; /* NULL: none */
-	pthread_mutex_t lock; /* of all below */
+	struct recent *recent;
+	pthread_mutex_t lock; /* of the list of connections */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
 	struct connection *connections;
 	size_t places;		   /* for connections; behind them the longest idle one is ended */
 	size_t connected, leaving; /* how many there are; of these, how many were told to end */
-	size_t running; /* requests that have begun and not ended */
-	uint64_t served; /* requests that have ended, ever */
+	size_t running; /* requests that have begun and not ended; atomic */
+	uint64_t served; /* requests that have ended, ever; atomic */
 	bool stopping;	/* answers end their connections */
 };
 
@@ -43,7 +45,8 @@ struct server {
 struct connection {
 	struct connection *next, **at;
 	int fd;
-	bool running, leaving;
+	bool leaving;
+	bool running;	  /* atomic, as the next three */
 	int64_t since;	  /* seconds: accept, begin or end of the last request */
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
@@ -73,7 +76,10 @@ struct request {
 	char client_text[ADDRESS_TEXT_SIZE];
 	struct caller caller;
 
-	struct MHD_Response *response;	   /* the answer, owned until it was queued */
+	struct MHD_Response *response;	   /* the answer, owned; by `recent` if that is set, and others send it, too, so that it mustn't change any more */
+	struct recent_answer *recent;
+	struct store_version version;	   /* before anything was asked of the store; if `versioned` */
+	bool versioned;
 	unsigned status;
 	bool queued;
 
@@ -127,6 +133,18 @@ void connections_sweep(struct server *server, bool idle);
 void memory_bound(void);
 void memory_return(void); /* for a moment when nothing runs; costs the next request a few page faults */
 
+/* ---- recent.c ---- */
+enum { RECENT_BYTES_MAX = 8 << 10 };
+struct recent *recent_new(void);
+void recent_free(struct recent **recent);
+void recent_clear(struct recent *recent);
+/* For an operation that gives a manifest or a blob: answers, if the answer is known; notes the event of a manifest. Mustn't be asked before the
+ * caller's rights were. */
+bool recent_find(struct request *request);
+/* Keeps the answer that the request has now, with all its headers, if it is small and general enough. media_type: NULL for a blob. */
+void recent_keep(struct request *request, const struct digest *digest, const char *media_type, int64_t size);
+void recent_release(struct recent_answer **answer);
+
 /* ---- response.c ---- */
 /* Makes an answer from bytes that are copied (NULL: empty); headers may be added until the request's step returns. */
 void request_answer(struct request *request, unsigned status, const char *content_type, const void *bytes, size_t len);
@@ -141,6 +159,10 @@ void request_fail(struct request *request, unsigned status, const char *code, co
 /* The answer to a failure of the store: codes that all requests share; NOT_FOUND becomes 404 with `unknown`, and what the client did wrong
  * 400 with `invalid`. Clears the error. */
 void request_fail_error(struct request *request, struct error *err, const char *unknown, const char *invalid);
+
+/* Where reading a blob failed: if that is because it is damaged, it moves to quarantine and counts as absent from now on, so that a cache
+ * fetches it again, and a client that asks whether it is there pushes it again. True then; the error is cleared. */
+bool request_condemn(struct request *request, const struct digest *digest, struct error *err);
 
 /* ---- blob.c ---- */
 /* What a request wants of a blob: all, or a range. */

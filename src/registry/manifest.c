@@ -28,20 +28,39 @@ static const char *tag_of(struct request *request)
 	return strchr(request->target.item, ':') ? NULL : request->target.item;
 }
 
-void manifest_get(struct request *request)
+static bool manifest_decide(struct request *request, struct digest *ret)
+{
+	return request->mirror ? proxy_manifest(request, ret) : manifest_named(request, ret);
+}
+
+/* A damaged one is fetched again where that can be. False if it answered. */
+static bool manifest_read(struct request *request, struct digest *ret, struct buf *ret_text, char **ret_media_type)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
+	struct store *store = request->server->store;
+	const char *repository = request->target.repository;
+
+	if (!manifest_decide(request, ret))
+		return false;
+	if (store_manifest_get(store, "", repository, ret, ret_text, ret_media_type, &err) == 0)
+		return true;
+	if (request_condemn(request, ret, &err) && !manifest_decide(request, ret))
+		return false;
+	if (!err.code && store_manifest_get(store, "", repository, ret, ret_text, ret_media_type, &err) == 0)
+		return true;
+	request_fail_error(request, &err, "MANIFEST_UNKNOWN", "MANIFEST_INVALID");
+	return false;
+}
+
+void manifest_get(struct request *request)
+{
 	struct buf text _cleanup_(buf_free) = { 0 };
 	_cleanup_(freep) char *media_type = NULL;
 	char name[DIGEST_TEXT_SIZE];
 	struct digest digest;
 
-	if (request->mirror ? !proxy_manifest(request, &digest) : !manifest_named(request, &digest))
+	if (recent_find(request) || !manifest_read(request, &digest, &text, &media_type))
 		return;
-	if (store_manifest_get(request->server->store, "", request->target.repository, &digest, &text, &media_type, &err) < 0) {
-		request_fail_error(request, &err, "MANIFEST_UNKNOWN", "MANIFEST_INVALID");
-		return;
-	}
 	digest_print(&digest, name);
 	const char *none_match = request_header(request, "If-None-Match");
 	if (none_match && strstr(none_match, name))
@@ -51,6 +70,7 @@ void manifest_get(struct request *request)
 	request_set(request, "Docker-Content-Digest", "%s", name);
 	request_set(request, "ETag", "\"%s\"", name);
 	proxy_describe(request);
+	recent_keep(request, &digest, media_type, (int64_t)text.len);
 	if (!request->head)
 		event_note(request, "pull", &digest, tag_of(request), media_type, (int64_t)text.len);
 }

@@ -147,7 +147,7 @@ static void add_server(struct buf *out, struct server *server)
 	pthread_mutex_lock(&server->lock);
 	for (const struct connection *connection = server->connections; connection; connection = connection->next)
 		connections++;
-	running = server->running;
+	running = __atomic_load_n(&server->running, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&server->lock);
 	one(out, "sampan_http_connections", "gauge", "Connections that are open.", (double)connections);
 	one(out, "sampan_http_requests_running", "gauge", "Requests under way, this one among them.", (double)running);

@@ -182,22 +182,40 @@ void *request_created(void *data, const char *target, struct MHD_Connection *con
 	return request;
 }
 
+static void calm_signal(struct server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	pthread_cond_signal(&server->calm);
+	pthread_mutex_unlock(&server->lock);
+}
+
+/* Only this connection's thread makes it one; others read it under the lock. */
+static void forget_transfer(struct server *server, struct connection *about)
+{
+	if (!about->transfer)
+		return;
+	pthread_mutex_lock(&server->lock);
+	transfer_end(about);
+	pthread_mutex_unlock(&server->lock);
+}
+
+/* Without the lock, which all connections would queue up for; only who waits for the end needs to be woken under it. */
 static void mark_running(struct request *request, bool running)
 {
 	struct server *server = request->server;
+	struct connection *about = request->about;
 
-	pthread_mutex_lock(&server->lock);
-	if (request->about) {
-		request->about->running = request->about->receiving = running;
-		request->about->received = 0;
-		request->about->since = now_seconds();
-		transfer_end(request->about);
+	if (about) {
+		__atomic_store_n(&about->received, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&about->since, now_seconds(), __ATOMIC_RELAXED);
+		__atomic_store_n(&about->receiving, running, __ATOMIC_RELAXED);
+		__atomic_store_n(&about->running, running, __ATOMIC_RELEASE); /* last: `since` is of this request then */
+		forget_transfer(server, about);
 	}
-	server->running += running ? 1 : -1;
-	__atomic_add_fetch(&server->served, !running, __ATOMIC_RELAXED);
-	if (!server->running)
-		pthread_cond_signal(&server->calm);
-	pthread_mutex_unlock(&server->lock);
+	if (!running)
+		__atomic_add_fetch(&server->served, 1, __ATOMIC_RELAXED);
+	if (!__atomic_add_fetch(&server->running, running ? 1 : -1, __ATOMIC_SEQ_CST) && __atomic_load_n(&server->stopping, __ATOMIC_SEQ_CST))
+		calm_signal(server);
 }
 
 /* Before the answer is sent, since a client's next request for the upload may come before we are called again. */
@@ -220,7 +238,7 @@ static void log_request(struct request *request)
 
 static enum MHD_Result queue(struct request *request)
 {
-	if (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED))
+	if (!request->recent && (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED)))
 		request_set(request, "Connection", "close");
 	if (log_level() >= LOG_LEVEL_DEBUG)
 		log_request(request);
@@ -301,8 +319,9 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	*at = NULL;
 	release_upload(request);
 	observer_request(request->server->observer, request, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-	if (request->response)
+	if (request->response && !request->recent)
 		MHD_destroy_response(request->response);
+	recent_release(&request->recent);
 	if (request->begun)
 		mark_running(request, false);
 	free(request->forwarded);

@@ -98,6 +98,22 @@ void request_fail(struct request *request, unsigned status, const char *code, co
 	fail(request, status, code, message);
 }
 
+bool request_condemn(struct request *request, const struct digest *digest, struct error *err)
+{
+	struct error why _cleanup_(error_clear) = { 0 };
+
+	if (err->code != ERROR_CORRUPT)
+		return false;
+	log_error("%s: %s", request->target.repository, err->message);
+	int condemned = store_blob_condemn(request->server->store, digest, &why);
+	if (condemned < 0)
+		log_error("%s", why.message);
+	if (condemned <= 0)
+		return false;
+	error_clear(err);
+	return true;
+}
+
 /* What went wrong on our side is told in the log, since the client can't do anything about it. */
 void request_fail_error(struct request *request, struct error *err, const char *unknown, const char *invalid)
 {

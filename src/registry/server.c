@@ -29,7 +29,7 @@
 static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
 
 enum {
-	CONNECTION_MEMORY = 64 << 10, /* headers and the buffer of bodies: less makes uploads slower; a connection kept alive holds all of it */
+	CONNECTION_MEMORY = 32 << 10, /* headers and the buffer of bodies; a connection kept alive holds all of it, and the library clears it for each request */
 	THREAD_STACK = 1 << 20,	       /* address space; jansson recurses up to 2048 levels */
 	SILENCE_SECONDS = 60,
 	WATCH_MS = 5000,
@@ -266,6 +266,7 @@ static void look_around(struct server *server, uint64_t *before, uint64_t *retur
 	keeper_tick(server->keeper);
 	uint64_t served = __atomic_load_n(&server->served, __ATOMIC_RELAXED);
 	if (served == *before && served != *returned) {
+		recent_clear(server->recent);
 		memory_return();
 		*returned = served;
 	}
@@ -296,10 +297,11 @@ static void wait_calm(struct server *server)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STOP_SECONDS;
 	pthread_mutex_lock(&server->lock);
-	while (server->running && pthread_cond_timedwait(&server->calm, &server->lock, &until) == 0)
+	while (__atomic_load_n(&server->running, __ATOMIC_SEQ_CST) && pthread_cond_timedwait(&server->calm, &server->lock, &until) == 0)
 		;
-	if (server->running)
-		log_warn("%zu requests did not end within %d seconds and are cut off", server->running, STOP_SECONDS);
+	size_t left = __atomic_load_n(&server->running, __ATOMIC_SEQ_CST);
+	if (left)
+		log_warn("%zu requests did not end within %d seconds and are cut off", left, STOP_SECONDS);
 	pthread_mutex_unlock(&server->lock);
 }
 
@@ -309,7 +311,7 @@ static void listeners_stop(struct running *running)
 	struct server *server = &running->server;
 
 	notify_send(running->notify, "STOPPING=1");
-	__atomic_store_n(&server->stopping, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&server->stopping, true, __ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < running->listeners_len; i++)
 		if (running->listeners[i].daemon)
 			MHD_quiesce_daemon(running->listeners[i].daemon);
@@ -361,6 +363,7 @@ static int start(struct running *running, const struct privilege *privilege, str
 		return -1;
 	proxy_start(options->proxy, server->store);
 	server->quotas = quotas_new(&options->keep);
+	server->recent = recent_new();
 	server->keeper = keeper_new(server, &options->keep);
 	return listeners_start(running, err);
 }
@@ -386,6 +389,7 @@ int registry_serve(struct store *store, const struct registry_options *options, 
 	proxy_stop(options->proxy);
 	keeper_free(&running.server.keeper);
 	observer_stop(&running.server.observer);
+	recent_free(&running.server.recent);
 	quotas_free(&running.server.quotas);
 	access_stop(&running.server.access);
 	tls_close(&running.server.tls);

@@ -110,6 +110,19 @@ void db_close(struct db *db)
 	*db = (struct db){ 0 };
 }
 
+/* Through SQLite's own mapping: to open and close the file ourselves would drop the locks that SQLite has on it. */
+const uint64_t *db_log_index(struct db *db)
+{
+	enum { REGION_SIZE = 32768 }; /* WALINDEX_PGSZ: a part of the file format */
+	sqlite3_file *file = NULL;
+	void volatile *region = NULL;
+
+	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods ||
+	    file->pMethods->iVersion < 2 || file->pMethods->xShmMap(file, 0, REGION_SIZE, 0, &region) != SQLITE_OK)
+		return NULL;
+	return (const uint64_t *)(uintptr_t)region;
+}
+
 struct db *db_acquire(struct db *db)
 {
 	pthread_mutex_lock(&db->lock);

@@ -28,6 +28,8 @@ struct db {
 
 int db_open(struct db *db, const char *path, struct error *err);
 void db_close(struct db *db);
+/* The index of the write-ahead log, as SQLite maps it; NULL: there is none (yet). Valid until db_close. */
+const uint64_t *db_log_index(struct db *db);
 /* A statement without values and rows, not kept: schema and pragmas. */
 int db_execute(struct db *db, const char *sql, struct error *err);
 /* Fills err from the connection's last failure. */

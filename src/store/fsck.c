@@ -42,6 +42,7 @@ static int file_state(struct store *store, const struct digest *digest, int64_t 
 	char path[BLOB_PATH_SIZE], block[65536];
 	struct digester digester;
 	struct digest got;
+	struct stat st;
 	ssize_t n;
 	int64_t sum = 0;
 	_cleanup_(fd_close) int fd = openat(store->dir, blob_path(digest, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -51,6 +52,8 @@ static int file_state(struct store *store, const struct digest *digest, int64_t 
 		return errno == ENOENT ? 0 : error_errno(err, errno, "cannot open %s", path);
 	digester_init(&digester, digest->algorithm);
 	*ret = STATE_DAMAGED;
+	if (fstat(fd, &st) < 0 || st.st_size != size)
+		return 0;
 	while ((n = read(fd, block, sizeof block)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -102,6 +105,13 @@ static int blob_condemn(struct fsck *fsck, const struct digest *digest, struct e
 	fsck->damaged++;
 	finding(fsck, "blob %s is %s", digest_print(digest, text), state == STATE_DAMAGED ? "damaged: moved to quarantine" : "missing");
 	return 1;
+}
+
+int store_blob_condemn(struct store *store, const struct digest *digest, struct error *err)
+{
+	struct fsck fsck = { .store = store };
+
+	return blob_condemn(&fsck, digest, err);
 }
 
 /* In steps, so that the connection is free for others in between. Returns the number of blobs read, and the last id. */

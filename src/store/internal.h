@@ -26,6 +26,7 @@ struct store {
 	char *path;
 	char id[37];
 	struct db reader, writer;
+	const uint64_t *log_index; /* see store_version; NULL: unknown */
 	pthread_mutex_t uploads_lock;
 	struct upload_memory uploads[UPLOADS_REMEMBERED];
 	size_t uploads_next;

@@ -138,7 +138,10 @@ static int open_database(struct store *store, struct error *err)
 	int current = schema_current(&store->reader, err);
 	if (current < 0 || (!current && make_schema(store, err) < 0))
 		return -1;
-	return read_id(store, err);
+	if (read_id(store, err) < 0)
+		return -1;
+	store->log_index = db_log_index(&store->reader);
+	return 0;
 }
 
 /* Byte 0 of locks/held is the store itself: shared by all who have it open, exclusive while its database is rebuilt. */

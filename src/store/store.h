@@ -216,6 +216,12 @@ int store_gc(struct store *store, const struct gc_options *options, struct store
 void store_sweep_uploads(struct store *store, int64_t age, struct store_usage *freed);
 /* Grows with every change of the store by anybody; 0 if it can't be told. For those who would look for work in vain. */
 int64_t store_changes(struct store *store);
+/* The version of the store at this moment, of which any committed change by any process makes another. It costs no system call. False: unknown. */
+struct store_version {
+	uint64_t words[6];
+};
+bool store_version(struct store *store, struct store_version *ret);
+bool store_version_equal(const struct store_version *a, const struct store_version *b);
 /* The numbers that a look at the tables gives: cheap enough for a page that is asked every few seconds. */
 struct store_totals {
 	int64_t blobs, bytes, repositories, tags, uploads;
@@ -241,6 +247,9 @@ int store_retain(struct store *store, const struct retention_rule *rules, size_t
 		 struct error *err);
 /* Checks every blob against its digest and the graph against the blobs. Damaged files move to quarantine/. Calls `report` for each finding. */
 int store_fsck(struct store *store, void (*report)(void *data, const char *text), void *data, size_t *ret_damaged, struct error *err);
+/* What fsck does with one blob, for who came upon it: 1 if it is damaged or missing and counts as absent now; 0 if it is whole (a disk may read
+ * better the second time), or was absent already. */
+int store_blob_condemn(struct store *store, const struct digest *digest, struct error *err);
 /* Makes a lost or damaged database anew from the blobs and the journal of tags: repositories, tags and manifests come back; containers, build cache
  * and unpacked layers don't. Nobody else may have the store open: ERROR_BUSY. Says what it did through `report`. */
 int store_rebuild(const char *root, void (*report)(void *data, const char *text), void *data, struct error *err);

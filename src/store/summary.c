@@ -257,6 +257,23 @@ int64_t store_changes(struct store *store)
 	return version;
 }
 
+/* The database's two connections share one index of its log, which lies in memory that all processes share. Its header (48 bytes, the first of two
+ * copies: sqlite.org/walformat.html, 2.2) is written anew by each commit, before that returns: it holds a counter of transactions, and the
+ * checksum and the salt of the log's last frame. A copy that is torn by a commit is equal to none. */
+bool store_version(struct store *store, struct store_version *ret)
+{
+	if (!store->log_index)
+		return false;
+	for (size_t i = 0; i < array_len(ret->words); i++)
+		ret->words[i] = __atomic_load_n(&store->log_index[i], __ATOMIC_ACQUIRE);
+	return true;
+}
+
+bool store_version_equal(const struct store_version *a, const struct store_version *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
 int store_totals(struct store *store, struct store_totals *ret, struct error *err)
 {
 	struct strlist uploads _cleanup_(strlist_free) = { 0 };

@@ -37,6 +37,32 @@ static void test_identity(void)
 	store_close(&second);
 }
 
+/* Of a store that nobody changes it stays; a change by another process makes another. */
+static void test_version(void)
+{
+	struct store *store = fixture_open();
+	struct store_version before, after;
+	struct digest digest;
+	struct buf bytes _cleanup_(buf_free) = { 0 };
+	int status;
+
+	ok(store_version(store, &before) && store_version(store, &after) && store_version_equal(&before, &after), "a version stays");
+	works(store_blob_put(store, "one", 3, &digest, &err), &err, "a blob is put");
+	ok(store_version(store, &after) && !store_version_equal(&before, &after), "then it is another");
+	before = after;
+	works(store_blob_read(store, &digest, 10, &bytes, &err), &err, "the blob is read");
+	ok(store_version(store, &after) && store_version_equal(&before, &after), "reading makes no other");
+	pid_t pid = fork();
+	if (!pid) {
+		struct store *other = fixture_open();
+		_exit(store_blob_put(other, "two", 3, &digest, NULL) < 0);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "another process puts one");
+	ok(store_version(store, &after) && !store_version_equal(&before, &after), "which makes another version");
+	store_close(&store);
+}
+
 static int read_number(void *data, int columns, char **values, char **names)
 {
 	(void)columns, (void)names;
@@ -121,6 +147,7 @@ int main(void)
 	store_close(&store);
 	test_many();
 	test_identity();
+	test_version();
 	test_newer();
 	test_bad_roots();
 	test_unreadable();

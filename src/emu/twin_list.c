@@ -48,9 +48,13 @@ const struct twin_package twin_packages[] = {
 	{ NULL },
 };
 
-/* A shell that reads QEMU's made-up files itself; bash also knows the machine as constants that no variable replaces, and its printf computes in long double. */
-#define SHELL_WORDS "</proc\n< /proc\n<\"/proc"
-#define BASH_WORDS SHELL_WORDS "\nVERSINFO\n%f\n%.1f\n%.2f\n%.3f\n'%e\n\"%e\n %e\n'%g\n\"%g\n %g"
+/* A shell may itself read QEMU's made-up files, or set limits, which QEMU keeps from the kernel. bash also knows the machine as constants that no variable replaces, shows that
+ * the other two came as variables, loads modules, and computes in long double. */
+#define SHELL_WORDS "/proc\nulimit"
+#define BASH_WORDS SHELL_WORDS "\nVERSINFO\nHOSTTYPE\nMACHTYPE\ndeclare -p\ndeclare -x\nexport -p\ntypeset -p\ntypeset -x\nenable -f\n%aAeEfFgG"
+/* What the text of a program may hold (word_is_within in dispatch/rules.c): functions whose last digit differs between builds of the mathematical library, and the sign of what is
+ * no number; mawk's unsigned conversions of negative ones. */
+#define AWK_WORDS "log(\nlog (\nexp(\nexp (\nsin(\nsin (\ncos(\ncos (\natan2\nsqrt\n**\n^0.\n^-\nnan\n1e\n/proc"
 
 static const struct twin_special specials[] = {
 	{ "apt", TWIN_PLAIN, "--version\n-v\n--help\n-h\n--config-file\n-c", "APT_CONFIG" },
@@ -62,11 +66,12 @@ static const struct twin_special specials[] = {
 	{ "dpkg", TWIN_PLAIN, "--version\n--root\n--chroot\n--help", NULL },
 	{ "dpkg-deb", TWIN_PLAIN, "--version", NULL },
 	{ "dpkg-query", TWIN_PLAIN, "--version", NULL },
-	{ "make", TWIN_PLAIN, "--version\n-v\n--print-data-base\n-p", "MAKE_HOST" },
-	{ "mawk", TWIN_PLAIN, "-W\n--version\n--dump", NULL },
-	{ "gawk", TWIN_PLAIN, "--version\n-V\n--load\n-l\n--bignum\n-M", NULL },
-	{ "sort", TWIN_PLAIN, "--general-numeric-sort\n-g", NULL },
+	{ "make", TWIN_PLAIN, "--version\n-v\n--print-data-base\n-p\n--help\n-h", "MAKE_HOST" },
+	{ "mawk", TWIN_AWK, AWK_WORDS "\n-W\n%ouxX", NULL },
+	{ "gawk", TWIN_AWK, AWK_WORDS "\n-V\n-l\n-M\n@load\n@include\nPROCINFO", NULL },
+	{ "sort", TWIN_PLAIN, "--general-numeric-sort\n-g\n--key\n-k\n--sort", NULL },
 	{ "xz", TWIN_PLAIN, "--info-memory", NULL },
+	{ "zstd", TWIN_PLAIN, "--version\n-V", NULL },
 	{ "tar", TWIN_PLAIN, "--show-defaults", NULL },
 };
 

@@ -247,6 +247,7 @@ static void run_twin(struct dispatch *dispatch, const struct twin_entry *entry, 
 	count_twin(dispatch, entry);
 	if (dispatch->fd >= 0)
 		sys_close(dispatch->fd);
+	dispatch->fd = -1;
 	sys_execve(argv[0], argv, env);
 }
 
@@ -286,6 +287,16 @@ static void run_copy(const struct dispatch *dispatch, char **argv)
 	SYSTEM_CALL(execveat, to, "", argv, dispatch->call.env, AT_EMPTY_PATH);
 }
 
+static int is_readable(const char *path)
+{
+	long fd = sys_open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		sys_close((int)fd);
+	return fd >= 0;
+}
+
+/* Returns where QEMU cannot open the program by its name, as a user may execute what he may not read; the kernel opened it for us. */
 static void dispatch_program(struct dispatch *dispatch)
 {
 	char path[PATH_SIZE];
@@ -301,6 +312,8 @@ static void dispatch_program(struct dispatch *dispatch)
 		if (entry && is_the_file(dispatch, entry, fd) && !call_refused(dispatch->table, entry, &dispatch->call))
 			run_twin(dispatch, entry, &room);
 	}
+	if (dispatch->fd >= 0 && !is_readable(dispatch->path))
+		return;
 	if (fd >= 0)
 		sys_close(fd);
 	run_qemu(dispatch, &room);

@@ -5,6 +5,8 @@
  * depends on files that QEMU makes up (/proc), and what leads elsewhere in ways that are not followed here (-isysroot). */
 #include "emu/dispatch/rules.h"
 
+#include "emu/dispatch/headers.h"
+#include "emu/dispatch/image.h"
 #include "emu/dispatch/system.h"
 
 enum { TEXT_MAX = 4 << 20, WORD_MAX = 256, PREFIX_SLOTS = 8, EXTRA_SLOTS = 64, EXTRA_TEXT = 8192 };
@@ -68,13 +70,15 @@ static int locale_is_plain(const struct twin_table *table, const char *name)
 
 static int environment_refused(const struct twin_table *table, char *const *env)
 {
-	static const char *const loads[] = { "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH", "NLSPATH", NULL };
+	static const char *const loads[] = { "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH", "NLSPATH", "OUTPUT_CHARSET", NULL };
+	/* with these the loader tells of its work, or of what it loads instead of running it, as ldd has it do */
+	static const char *const tells[] = { "QEMU_", "LD_TRACE_", "LD_DEBUG", "LD_SHOW_AUXV", "LD_PROFILE", NULL };
 
 	if (env_has(env, loads))
 		return 1;
 	for (; *env; env++) {
 		const char *value = *env;
-		if (text_starts(value, "QEMU_"))
+		if (any_start(value, tells))
 			return 1;
 		if (!text_starts(value, "LC_") && !text_starts(value, "LANG="))
 			continue;
@@ -86,15 +90,23 @@ static int environment_refused(const struct twin_table *table, char *const *env)
 	return 0;
 }
 
-/* "--word" also stands for "--word=…", "-x" for x among several letters behind one dash. */
+/* "--word" also stands for "--word=…" and for "--wo", as getopt has it; `name` is without dashes. */
+static int long_matches(const char *name, const char *word)
+{
+	size_t len = 0;
+
+	while (name[len] && name[len] != '=' && name[len] == word[len])
+		len++;
+	return len && (!name[len] || name[len] == '=');
+}
+
+/* "-x" is x among several letters behind one dash. */
 static int option_matches(const char *arg, const char *option)
 {
-	size_t len = text_len(option);
-
 	if (arg[0] != '-')
 		return 0;
-	if (option[1] == '-' || len > 2)
-		return text_starts(arg, option) && (!arg[len] || arg[len] == '=');
+	if (option[1] == '-')
+		return arg[1] == '-' && long_matches(arg + 2, option + 2);
 	if (arg[1] == '-')
 		return 0;
 	for (arg++; *arg; arg++)
@@ -103,10 +115,15 @@ static int option_matches(const char *arg, const char *option)
 	return 0;
 }
 
-static int plain_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+static int names_proc(const char *text)
+{
+	return bytes_find(text, text_len(text), "/proc") != NULL;
+}
+
+static int options_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
 {
 	for (char **arg = call->args; *arg; arg++) {
-		if (bytes_find(*arg, text_len(*arg), "/proc"))
+		if (names_proc(*arg))
 			return 1;
 		for (const char *word = NULL; (word = table_next(table, entry->deny, word));)
 			if (option_matches(*arg, word))
@@ -115,10 +132,60 @@ static int plain_refused(const struct twin_table *table, const struct twin_entry
 	return 0;
 }
 
+/* ---- texts of programs ---- */
+
+static int has_letter(const char *letters, char letter)
+{
+	while (*letters && *letters != letter)
+		letters++;
+	return *letters != '\0';
+}
+
+/* Is the % that of a shell's ${name%pattern}? */
+static int is_expansion(const char *bytes, const char *at)
+{
+	while (at > bytes && (has_letter("_%#!@*?[]", at[-1]) || (at[-1] >= '0' && at[-1] <= '9') || ((at[-1] | 0x20) >= 'a' && (at[-1] | 0x20) <= 'z')))
+		at--;
+	return at - bytes >= 2 && at[-1] == '{' && at[-2] == '$';
+}
+
+/* Is there a conversion of printf by one of these letters, as "%-8.3f" is one by f? */
+static int converts_by(const char *letters, const char *bytes, size_t len)
+{
+	const char *end = bytes + len;
+
+	if (!bytes_find(bytes, len, "printf"))
+		return 0;
+	for (const char *at = bytes; at < end; at++) {
+		if (*at != '%' || is_expansion(bytes, at))
+			continue;
+		const char *last = at + 1;
+		while (last < end && has_letter("-+ #'*.0123456789lL", *last))
+			last++;
+		if (last < end && has_letter(letters, *last))
+			return 1;
+	}
+	return 0;
+}
+
+/* A word "%xyz" of the list stands for conversions by x, y or z, "1e" for numbers with an exponent of three digits, which may be too large to be any. */
+static int word_is_within(const char *word, const char *bytes, size_t len)
+{
+	if (*word == '%')
+		return converts_by(word + 1, bytes, len);
+	if (!text_equal(word, "1e"))
+		return bytes_find(bytes, len, word) != NULL;
+	for (size_t i = 1; i + 3 < len; i++)
+		if ((bytes[i] | 0x20) == 'e' && has_letter("0123456789.", bytes[i - 1]) && has_letter("123456789", bytes[i + 1]) &&
+		    has_letter("0123456789", bytes[i + 2]) && has_letter("0123456789", bytes[i + 3]))
+			return 1;
+	return 0;
+}
+
 static int words_within(const struct twin_table *table, uint32_t words, const char *bytes, size_t len)
 {
 	for (const char *word = NULL; (word = table_next(table, words, word));)
-		if (bytes_find(bytes, len, word))
+		if (word_is_within(word, bytes, len))
 			return 1;
 	return 0;
 }
@@ -140,30 +207,89 @@ static const char *map_text(const char *path, size_t *ret_len)
 	return bytes && map_failed(bytes) ? NULL : bytes;
 }
 
+/* What cannot be read, or is not found by this name, is not for a twin. */
 static int script_refused(const struct twin_table *table, uint32_t words, const char *path)
 {
 	size_t len;
 	const char *bytes = map_text(path, &len);
 
-	return bytes && words_within(table, words, bytes, len);
+	return !bytes || words_within(table, words, bytes, len);
 }
 
-/* The text that it is given, and the script; what that one includes is not followed. */
+/* How a shell reads its options: where its text or its script is. */
+struct shell_words {
+	const char *text;
+	int is_command; /* the text itself, not a file's name */
+	int strange;	/* it tells of itself, or reads more than that */
+};
+
+static void read_letters(struct shell_words *words, const char *letters, char ***arg)
+{
+	for (; *letters; letters++) {
+		if (*letters == 'c')
+			words->is_command = 1;
+		if (*letters == 's' || *letters == 'l' || *letters == 'i' || *letters == 'D')
+			words->strange = 1;
+		if ((*letters == 'o' || *letters == 'O') && (*arg)[1])
+			++*arg;
+	}
+}
+
+static void read_shell_words(const struct call *call, struct shell_words *ret)
+{
+	static const char *const plain[] = { "--posix", "--norc", "--noprofile", NULL };
+	char **arg = call->args;
+
+	for (; *arg && ((*arg)[0] == '-' || (*arg)[0] == '+'); arg++) {
+		if (text_equal(*arg, "-") || text_equal(*arg, "--")) {
+			arg++;
+			break;
+		}
+		if (any_equal(*arg, plain))
+			continue;
+		/* bash takes its long options with one dash as well */
+		if ((*arg)[1] == '-' || text_equal(*arg, "-version") || text_equal(*arg, "-help"))
+			ret->strange = 1;
+		else
+			read_letters(ret, *arg + 1, &arg);
+	}
+	ret->text = *arg;
+}
+
+/* The text that it is given, or the script; what that one includes is not followed, but for functions that bash takes from the environment. */
 static int shell_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
 {
-	int words = 0;
+	static const char *const files[] = { "BASH_ENV", NULL };
+	struct shell_words words = { 0 };
 
-	for (char **arg = call->args; *arg && words < 2; arg++) {
-		if (text_equal(*arg, "--version") || text_equal(*arg, "--help"))
+	read_shell_words(call, &words);
+	if (!words.text || words.strange || env_has(call->env, files))
+		return 1;
+	for (char **at = call->env; *at; at++)
+		if (text_starts(*at, "BASH_FUNC_") && words_within(table, entry->deny, *at, text_len(*at)))
 			return 1;
-		if ((*arg)[0] == '-' || (*arg)[0] == '+')
-			continue;
-		words++;
-		if (words_within(table, entry->deny, *arg, text_len(*arg)) || script_refused(table, entry->deny, *arg))
+	if (words_within(table, entry->deny, words.text, text_len(words.text)))
+		return 1;
+	return !words.is_command && script_refused(table, entry->deny, words.text);
+}
+
+/* awk's words are those of the program, as text or in the files that -f names. Of long options there is none worth a twin. */
+static int awk_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	static const char *const files[] = { "-f", "-E", "-i", NULL };
+
+	for (char **arg = call->args; *arg; arg++) {
+		if ((text_starts(*arg, "--") && (*arg)[2]) || words_within(table, entry->deny, *arg, text_len(*arg)))
+			return 1;
+		if (any_equal(*arg, files) && arg[1] && script_refused(table, entry->deny, arg[1]))
+			return 1;
+		if (text_starts(*arg, "-f") && (*arg)[2] && script_refused(table, entry->deny, *arg + 2))
 			return 1;
 	}
 	return 0;
 }
+
+/* ---- the compiler's programs ---- */
 
 /* What an argument may not be, for a program of the compiler. */
 struct refusal {
@@ -226,6 +352,10 @@ static int driver_refused(const struct call *call)
 
 	if (env_has(call->env, variables) || (env_has(call->env, (const char *const[]){ "LIBRARY_PATH", NULL }) && driver_links(call)))
 		return 1;
+	/* call_restore could not tell a system root of / from that of the cross driver */
+	for (char **arg = call->args; *arg; arg++)
+		if (text_equal(*arg, "--sysroot") || text_equal(*arg, "--sysroot=/"))
+			return 1;
 	return any_refused(call, &(struct refusal){ words, starts });
 }
 
@@ -236,52 +366,99 @@ static int ends_with(const char *text, const char *end)
 	return len >= end_len && text_equal(text + len - end_len, end);
 }
 
-/* A precompiled header holds a memory image of the compiler that made it; so does a module. What the C++ preprocessor prints says of each header whether C++
- * is meant by it, which folders that come by -isystem don't. */
-static int compiler_refused(const struct twin_entry *entry, const struct call *call)
+/* What is preprocessed tells by a number of each system folder whether it was made for C++ (the 4 in '# 1 "stdio.h" 3 4'). An option's folder never was, as
+ * the compiler's own for C are; those for C++, and the local ones, are. */
+static int shows_folders(const struct twin_table *table, const struct twin_entry *entry)
 {
+	if (entry->cxx_folders)
+		return 1;
+	for (const char *folder = NULL; (folder = table_next(table, entry->c_folders, folder));)
+		if ((text_starts(folder, "/usr/local/") || bytes_find(folder, text_len(folder), "/../")) && !image_folder_is_empty(folder))
+			return 1;
+	return 0;
+}
+
+/* A precompiled header holds a memory image of the compiler that made it, a module its name of the machine. The folders of the variables would come behind
+ * the image's own, which are given as options. */
+static int compiler_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	static const char *const variables[] = { "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH", NULL };
 	static const char *const words[] = { "-v", "-version", "--version", "--help", "-isysroot", "--output-pch", "-fself-test", NULL };
 	static const char *const starts[] = { "-fplugin", "-iprefix", "-iwithprefix", "-isysroot", "--sysroot", "--help=", "--output-pch=", "-fmodule", NULL };
 
+	if (env_has(call->env, variables))
+		return 1;
 	for (char **arg = call->args; *arg; arg++)
-		if (ends_with(*arg, ".gch") || (entry->cxx_folders && text_equal(*arg, "-E")))
+		if (ends_with(*arg, ".gch") || (text_equal(*arg, "-E") && shows_folders(table, entry)))
 			return 1;
-	return any_refused(call, &(struct refusal){ words, starts });
+	return any_refused(call, &(struct refusal){ words, starts }) || headers_precompiled(table, entry, call);
 }
 
-/* A plug-in that isn't the compiler's own can't be loaded by a program of another machine. */
-static int plugin_is_ours(const struct twin_entry *entry, const char *path)
+/* The plug-in of the compiler that has twins, of /…/gcc-14/liblto_plugin.so: /usr/lib…/gcc/TRIPLET/14/liblto_plugin.so. Another cannot be loaded by a program of
+ * another machine. */
+static int plugin_is_ours(const struct twin_table *table, const struct twin_entry *entry, const char *path)
 {
-	return entry->plugin && ends_with(path, "/liblto_plugin.so");
+	const char *ours = entry->plugin ? table_text(table, entry->plugin) : "", *version = bytes_find(ours, text_len(ours), "/gcc-");
+
+	if (!version || !text_starts(path, "/usr/lib") || !bytes_find(path, text_len(path), "/gcc/"))
+		return 0;
+	version += 5;
+	size_t len = text_len(path), end = text_len(version);
+	return len > end && path[len - end - 1] == '/' && text_equal(path + len - end, version);
 }
 
-static int linker_refused(const struct twin_entry *entry, const struct call *call)
+/* What ld and ar say of themselves; long options of ld may have one dash. */
+static int tells_of_itself(const char *arg)
 {
-	static const char *const words[] = { "-v", "-V", "--version", "--help", "--verbose", "--print-sysroot", "--print-map", NULL };
-	static const char *const starts[] = { "--sysroot", "-plugin=", "--plugin=", NULL }, *const plugins[] = { "-plugin", "--plugin", NULL };
+	static const char *const words[] = { "version", "help", "verbose", "print-sysroot", "sysroot", NULL };
+
+	if (text_equal(arg, "-v") || text_equal(arg, "-V"))
+		return 1;
+	if (arg[0] != '-' || !arg[1] || !arg[2])
+		return 0;
+	arg += 1 + (arg[1] == '-');
+	for (const char *const *word = words; *word; word++)
+		if (long_matches(arg, *word))
+			return 1;
+	return 0;
+}
+
+static int binutils_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	static const char *const words[] = { "-v", "-V", NULL };
+	static const char *const starts[] = { "-ve", "--ve", "-h", "--h", "-print-s", "--print-s", "-pl", "--pl", "-sys", "--sys", NULL };
 
 	for (char **arg = call->args; *arg; arg++) {
-		if (**arg == '@' && file_refused(*arg + 1, &(struct refusal){ words, plugins }))
+		if (**arg == '@' && file_refused(*arg + 1, &(struct refusal){ words, starts }))
 			return 1;
-		if (any_equal(*arg, words) || any_start(*arg, starts))
+		if (tells_of_itself(*arg) || text_starts(*arg, "-plugin=") || text_starts(*arg, "--plugin="))
 			return 1;
-		if ((text_equal(*arg, "-plugin") || text_equal(*arg, "--plugin")) && (!arg[1] || !plugin_is_ours(entry, *++arg)))
+		if ((text_equal(*arg, "-plugin") || text_equal(*arg, "--plugin")) && (!arg[1] || !plugin_is_ours(table, entry, *++arg)))
 			return 1;
 	}
 	return 0;
 }
 
+/* A linker for its own machine looks for libraries that others need where the loader would; a cross linker does not. */
+static int linker_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	static const char *const variables[] = { "LD_LIBRARY_PATH", NULL };
+
+	return env_has(call->env, variables) || binutils_refused(table, entry, call) || image_has_library_folders();
+}
+
 int call_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
 {
-	if (environment_refused(table, call->env))
+	if (environment_refused(table, call->env) || image_preloads() || image_overrides_libraries(env_get(call->env, "LD_LIBRARY_PATH")))
 		return 1;
 	switch (entry->kind) {
-	case TWIN_PLAIN: return plain_refused(table, entry, call);
-	case TWIN_SHELL: return shell_refused(table, entry, call);
+	case TWIN_PLAIN: return options_refused(table, entry, call) || image_works_in_proc() || image_has_name_services();
+	case TWIN_SHELL: return shell_refused(table, entry, call) || image_works_in_proc() || image_has_name_services();
+	case TWIN_AWK: return awk_refused(table, entry, call) || image_works_in_proc();
 	case TWIN_DRIVER: return driver_refused(call);
-	case TWIN_COMPILER: return compiler_refused(entry, call);
-	case TWIN_LINKER:
-	case TWIN_ARCHIVER: return linker_refused(entry, call);
+	case TWIN_COMPILER: return compiler_refused(table, entry, call);
+	case TWIN_LINKER: return linker_refused(table, entry, call);
+	case TWIN_ARCHIVER: return binutils_refused(table, entry, call) || image_plugins() == PLUGINS_OTHERS;
 	}
 	return 1;
 }
@@ -290,9 +467,10 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 
 void call_room(const struct twin_table *table, const struct call *call, size_t *ret_slots, size_t *ret_text)
 {
-	*ret_slots = 2 * (PREFIX_SLOTS + EXTRA_SLOTS);
+	/* arguments are listed when taken back, for the twin, and for QEMU if the twin could not be started; the environment twice */
+	*ret_slots = 3 * (PREFIX_SLOTS + EXTRA_SLOTS);
 	*ret_text = EXTRA_TEXT + text_len(call->argv0) + 1;
-	for (char **at = call->args; *at; at++, *ret_slots += 2)
+	for (char **at = call->args; *at; at++, *ret_slots += 3)
 		*ret_text += text_len(*at) + 1;
 	for (char **at = call->env; *at; at++, *ret_slots += 2)
 		*ret_text += text_len(*at) + 1;
@@ -343,8 +521,8 @@ static int in_list(const struct twin_table *table, uint32_t list, const char *te
 void call_restore(const struct twin_table *table, const char *path, struct call *call, struct room *room)
 {
 	call->argv0 = restore_folders((char *)call->argv0, room);
-	/* a cross driver names its system root even if that is / */
-	int drop_root = ends_with(path, "/collect2");
+	/* a cross driver names its system root even if that is /; in collect2's place may be a script, of which the shell gets the name */
+	int drop_root = ends_with(path, "/collect2") || (call->args[0] && ends_with(call->args[0], "/collect2"));
 	char **args = room->slots, **to = args;
 
 	for (char **at = call->args; *at; at++)
@@ -400,7 +578,7 @@ static char **add_with_plugin(const struct twin_table *table, const struct twin_
 {
 	char *plugin = entry->plugin ? (char *)table_text(table, entry->plugin) : NULL;
 
-	if (entry->kind == TWIN_ARCHIVER && plugin && !args_have(call, "--plugin")) {
+	if (entry->kind == TWIN_ARCHIVER && plugin && !args_have(call, "--plugin") && image_plugins() == PLUGINS_LTO) {
 		*to++ = (char *)"--plugin";
 		*to++ = plugin;
 	}
@@ -434,8 +612,12 @@ void call_twin(const struct twin_table *table, const struct twin_entry *entry, c
 	*to++ = NULL;
 	*ret_argv = argv;
 	*ret_env = to;
-	for (char **at = call->env; *at; at++)
-		*to++ = *at;
+	/* QEMU's programs get their environment the other way round */
+	char **last = call->env;
+	while (*last)
+		last++;
+	while (last > call->env)
+		*to++ = *--last;
 	for (const char *variable = NULL; (variable = table_next(table, entry->env, variable));) {
 		size_t name = 0;
 		while (variable[name] && variable[name] != '=')

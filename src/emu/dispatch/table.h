@@ -25,6 +25,7 @@ enum twin_kind {
 	TWIN_COMPILER, /* cc1, cc1plus, lto1: the image's include folders are given */
 	TWIN_LINKER,   /* ld: the link-time optimiser's plug-in is replaced by the twin's */
 	TWIN_ARCHIVER, /* ar, nm, ranlib: the same */
+	TWIN_AWK,      /* its program may compute what the machines' libraries round differently */
 };
 
 struct twin_entry {
@@ -34,7 +35,7 @@ struct twin_entry {
 	uint32_t path; /* of the image's file, without symlinks */
 	uint32_t twin; /* beneath TWIN_TREE */
 	uint32_t kind;
-	uint32_t deny; /* list of arguments with which the program tells about itself: "--version", "-v" */
+	uint32_t deny; /* list: options with which the program tells about itself ("--version", "-v"); of shells and awk: words of the text */
 	uint32_t env;  /* list of variables that stand for what is compiled in: "MAKE_HOST=riscv64-unknown-linux-gnu" */
 	uint32_t c_folders, cxx_folders; /* lists: of compilers */
 	uint32_t plugin; /* path of the plug-in in the twin's tree */

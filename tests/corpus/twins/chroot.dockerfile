@@ -1,0 +1,5 @@
+# Beneath a chroot, where neither twins nor QEMU can be seen, programs run all the same; of the image and of another tree.
+ARG BASE
+FROM $BASE
+WORKDIR /src
+RUN t=/mnt/tree; mkdir -p $t/bin $t/lib $t/proc $t/dev $t/etc $t/tmp $t/usr; cp /bin/busybox $t/bin; for n in sh ls echo cat uname touch; do ln -s busybox $t/bin/$n; done; chroot $t /bin/sh -c 'uname -m; ls /bin; echo made > /tmp/by-chroot; cat /tmp/by-chroot; /bin/busybox true && echo again' > said 2>&1; chroot $t /bin/busybox sh -c 'exec 0<&-; cat /etc/none; echo done' > closed 2>&1; cp -a /lib/ld-linux-* $t/lib/ 2>/dev/null; for p in dash cat ls; do cp /bin/$p $t/bin/own-$p; for l in $(ldd /bin/$p | grep -o '/lib[^ ]*'); do mkdir -p $t$(dirname $l); cp -L $l $t$l; done; done; ldd /bin/cat | sed 's/ (0x.*//' > ldd; LD_TRACE_LOADED_OBJECTS=1 /bin/cat | sed 's/ (0x.*//' > traced; chroot $t /bin/own-dash -c 'own-ls /bin; echo $0; own-cat /tmp/by-chroot' > own 2>&1; unshare -r chroot $t /bin/sh -c 'uname -m' > unshared 2>&1; cat own said

@@ -1,0 +1,8 @@
+# Tools that are replaced, patched or removed are never twinned: a script named gcc, a gcc with one other byte, another version, none, one that comes within the step.
+ARG BASE
+FROM $BASE
+WORKDIR /src
+RUN echo 'int main(void) { return __GNUC__; }' > a.c; mkdir bin; printf '#!/bin/sh\necho "wrapped $*" >> /src/wrapped\nexec /usr/bin/gcc -DWRAPPED "$@"\n' > bin/gcc; chmod +x bin/gcc; PATH=/src/bin:$PATH gcc -c a.c && PATH=/src/bin:$PATH make a && cat wrapped
+RUN gcc=$(readlink -f /usr/bin/gcc); cp $gcc /usr/bin/kept; sed -i 's/no input files/no inPut files/' $gcc; gcc 2> patched; grep -q inPut patched; cp /usr/bin/kept $gcc; gcc 2> again; mv $gcc moved; ./moved -c a.c -o moved.o; printf '#!/bin/sh\necho my own compiler\n' > $gcc; chmod +x $gcc; gcc -c a.c > own
+RUN cc1=$(gcc-13 -print-prog-name=cc1); gcc-13 -O2 -g -c a.c -o thirteen.o && gcc-13 -flto -frandom-seed=1 -O2 a.c -o lto13 && g++-13 -x c++ -c a.c -o thirteen-cc.o; real=$(ls /usr/libexec/gcc/*/14/cc1); cp $real kept; dd if=/dev/zero of=$real bs=1 seek=100 count=0 conv=notrunc 2>/dev/null; printf 'X' | dd of=$real bs=1 seek=$(($(stat -c %s $real) - 1)) conv=notrunc 2>/dev/null; touch -r kept $real; gcc-14 -c a.c -o patched.o; ln -sf /usr/bin/gcc-13 /usr/bin/gcc; gcc -v 2> switched; gcc -c a.c -o switched.o; rm /usr/bin/gcc; gcc -c a.c 2> gone; cc -c a.c 2>> gone; rm kept; true
+RUN printf '#!/bin/sh\necho ls of my own\n' > /usr/bin/ls; ls > own-ls; rm /usr/bin/sed; sed --version > no-sed 2>&1; cp /bin/busybox /bin/grep; echo hello | grep -o ell > busy-grep; dpkg-divert --rename --add /usr/bin/sort > diverted; cp /usr/bin/sort.distrib /usr/bin/sort; sort a.c > sorted; true

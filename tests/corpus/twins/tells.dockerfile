@@ -1,0 +1,7 @@
+# What the compilers and binutils say of themselves, kept in files.
+ARG BASE
+FROM $BASE
+WORKDIR /src
+RUN touch empty.c && for o in -v --version -dumpversion -dumpmachine -dumpspecs -print-search-dirs -print-libgcc-file-name -print-multi-lib -print-multiarch -print-sysroot -print-prog-name=as -print-prog-name=cc1 -print-file-name=libc.so -print-file-name=plugin --help --target-help -dumpfullversion; do gcc $o > gcc$o 2>&1; done; g++ -v 2> g++-v; cpp -v empty.c > cpp-v 2>&1; gcc -v -c -fdebug-prefix-map=/tmp=/tmp -pipe empty.c 2>&1 | grep -v ^COMPILER_PATH > v; gcc '-###' empty.c 2>&1 | sed 's|/tmp/cc[^ "]*|TEMP|g' > hashes; gcc -Q --help=target > target; gcc -xc /dev/null -E -Wp,-v > search 2>&1
+RUN for t in ar as ld nm objcopy objdump ranlib readelf size strings strip addr2line c++filt elfedit; do for o in --version --help -V -v; do $t $o > $t$o 2>&1; done; done; objcopy --info > info; objdump -i > i; c++filt _Z3foov > filtered; true
+RUN for t in make sed grep gawk mawk tar gzip bzip2 zstd xz m4 bison flex find xargs diff cmp patch cpio zip unzip bash dash ninja re2c dpkg-deb sort ls date; do for o in --version --help; do $t $o > $t$o 2>&1 < /dev/null; done; done; make -h > make-h; make --vers > make-vers; zip -v > zip-v; zip -h2 > zip-h2; unzip -v > unzip-v; tar --show-def > tar-defaults; tar --usage > tar-usage; bash -version > bash-version; gawk --vers > gawk-vers; mawk -W dump 'BEGIN{}' > dump; zstd -V > zstd-V; zstd -vV > zstd-vV; xz --info-memory > info-memory; true

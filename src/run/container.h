@@ -45,6 +45,8 @@ const char *boot_id(char out[BOOT_ID_SIZE]);
 bool container_is_up(const struct container_status *status);
 /* Takes a name for it, also from a container that is gone: a crash between two records may have left it. ERROR_EXISTS. */
 int container_take_name(struct store *store, const struct container *container, const char *name, struct error *err);
+/* A folder of the store whose files may belong to ids of a container's user namespace. */
+int container_folder_remove(struct store *store, const char *path, struct error *err);
 /* Ended ones that were run with --rm go. */
 void containers_sweep(struct store *store);
 /* "0.0.0.0:6379->6379/tcp, …"; owned by the caller. */

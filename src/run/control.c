@@ -163,6 +163,8 @@ int container_wait(struct store *store, const char *name, struct error *err)
 	while (container_is_up(&status) && !wait_end(&container, status.pid, 1000))
 		if (interrupt_check(err) < 0)
 			return -1;
+	/* its process may be gone before conmon has written all that it printed */
+	process_wait_gone(bundle_number(&container, "monitor.pid"), MONITOR_TIMEOUT);
 	container_status(&container, &status);
 	if (status.state == CONTAINER_CREATED)
 		return error_set(err, ERROR_INVALID, "container %s was never started", name);
@@ -237,7 +239,7 @@ static int remove_as_owner(void *data, struct error *err)
 	return dir_remove(removal->dir, removal->path, err);
 }
 
-static int remove_folder(struct store *store, const char *path, struct error *err)
+int container_folder_remove(struct store *store, const char *path, struct error *err)
 {
 	struct removal removal = { store_dir(store), path };
 
@@ -251,7 +253,7 @@ static void remove_volumes(struct store *store, const struct container *containe
 	json_get_strlist(container->record, "Volumes", &names, NULL);
 	for (size_t i = 0; i < names.len; i++) {
 		_cleanup_(freep) char *path = xprintf("volumes/%s", names.items[i]);
-		if (!strchr(names.items[i], '/') && remove_folder(store, path, NULL) < 0)
+		if (!strchr(names.items[i], '/') && container_folder_remove(store, path, NULL) < 0)
 			log_warn("the volume %s could not be removed", names.items[i]);
 	}
 }
@@ -291,7 +293,7 @@ int container_remove(struct store *store, const char *name, bool force, struct e
 	network_stop(&container);
 	cgroup_remove(container.id);
 	_cleanup_(freep) char *path = xprintf("containers/%s", container.id), *owner = NULL;
-	if (remove_folder(store, path, err) < 0)
+	if (container_folder_remove(store, path, err) < 0)
 		return error_wrap(err, "cannot remove container %s", name);
 	remove_volumes(store, &container);
 	/* The name goes first, if it is still ours: without a record it would be free anyway. */

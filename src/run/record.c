@@ -320,6 +320,26 @@ void container_rows_free(struct container_row *rows, size_t len)
 	free(rows);
 }
 
+json_t *container_ports_list(struct store *store, const char *name, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	json_t *list = json_array();
+	const json_t *port;
+	size_t i;
+
+	if (container_open(store, name, &container, err) < 0) {
+		json_decref(list);
+		return NULL;
+	}
+	json_array_foreach(json_object_get(container.record, "Ports"), i, port) {
+		const char *ip = host_config_text(port, "HostIp");
+		_cleanup_(freep) char *inside = xprintf("%d/%s", (int)host_config_number(port, "ContainerPort"), host_config_is(port, "Udp") ? "udp" : "tcp");
+		_cleanup_(freep) char *outside = xprintf("%s:%d", *ip ? ip : "0.0.0.0", (int)host_config_number(port, "HostPort"));
+		json_array_append_new(list, json_pack("{s:s, s:s}", "Port", inside, "Host", outside));
+	}
+	return list;
+}
+
 static json_t *ports_object(const struct container *container)
 {
 	json_t *all = json_object();

@@ -120,6 +120,27 @@ struct log_options {
 };
 /* Writes to stdout (and stderr). Returns when the container ended, or at once without follow. */
 int container_logs(struct store *store, const char *name, const struct log_options *options, struct error *err);
+/* "0.0.0.0:6379->6379/tcp" of what is published, one each; a new array of {"Port", "Host"}. */
+json_t *container_ports_list(struct store *store, const char *name, struct error *err);
+struct process_row {
+	int pid, parent;
+	uid_t uid;
+	char state;
+	int64_t cpu_ms, memory; /* resident bytes */
+	char *command;		/* owned */
+};
+int container_processes(struct store *store, const char *name, struct process_row **ret, size_t *ret_len, struct error *err);
+void processes_free(struct process_row *rows, size_t len);
+
+/* ---- volumes ---- */
+struct volume_row {
+	char *name, *path, *used_by; /* owned; used_by: containers, "a, b", or "" */
+	time_t created;
+};
+int volume_create(struct store *store, const char *name, struct error *err); /* there already is fine */
+int volumes_list(struct store *store, struct volume_row **ret, size_t *ret_len, struct error *err);
+void volume_rows_free(struct volume_row *rows, size_t len);
+int volume_remove(struct store *store, const char *name, struct error *err); /* ERROR_BUSY if a container has it */
 /* docker's `inspect` object; a new reference. */
 json_t *container_inspect(struct store *store, const char *name, struct error *err);
 #endif

@@ -208,6 +208,28 @@ int container_rename(struct store *store, const char *name, const char *to, stru
 	return store_record_delete(store, "container-name", old, err);
 }
 
+int container_update(struct store *store, const char *name, json_t *host, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	struct container_status status;
+	struct limits limits;
+	_cleanup_(fd_close) int lock = -1;
+
+	if (container_open(store, name, &container, err) < 0 || container_lock(&container, &lock, err) < 0)
+		return -1;
+	json_t *all = json_object_get(container.record, "HostConfig");
+	json_object_update(all, host);
+	if (host_config_check(all, err) < 0 || container_save(store, &container, err) < 0)
+		return -1;
+	container_status(&container, &status);
+	if (!container_is_up(&status))
+		return 0;
+	/* What runs is in the groups of the limits that it was started with; those are written anew. */
+	host_config_limits(host, &limits);
+	cgroup_make(container.id, &limits);
+	return supervisor_alive(&container) ? 0 : supervisor_start(store, &container, err);
+}
+
 /* Is this process, whatever it says its name is, the pasta of this container? Its namespace's path is in its arguments. */
 static bool is_pasta(const struct container *container, int pid)
 {

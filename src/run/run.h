@@ -120,6 +120,12 @@ struct log_options {
 };
 /* Writes to stdout (and stderr). Returns when the container ended, or at once without follow. */
 int container_logs(struct store *store, const char *name, const struct log_options *options, struct error *err);
+/* Its files, without volumes, as a tar. */
+int container_export(struct store *store, const char *name, int to, struct error *err);
+/* Our stdin, stdout and stderr on one that runs detached, until it ends (its exit code) or ^P^Q (0). */
+int container_attach(struct store *store, const char *name, bool use_stdin, struct error *err);
+/* Puts the keys of `host` (docker's HostConfig) over the container's, for its next start; its restart policy at once. */
+int container_update(struct store *store, const char *name, json_t *host, struct error *err);
 /* "0.0.0.0:6379->6379/tcp" of what is published, one each; a new array of {"Port", "Host"}. */
 json_t *container_ports_list(struct store *store, const char *name, struct error *err);
 struct process_row {

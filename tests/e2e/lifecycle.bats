@@ -153,3 +153,50 @@ teardown_file() { remove_containers; }
   done
   [ -d "$SAMPAN_ROOT/volumes" ]
 }
+
+@test "attach: input goes in, output comes out, the exit code is the container's" {
+  n=$(name)
+  "$SAMPAN" run -d -i --name "$n" --network host native:1 sh -c 'read line; echo got $line; echo bad >&2; sleep 0.3; exit 8'
+  run bash -c 'echo hello | timeout 20 "$SAMPAN" attach '"$n"' 2>/dev/null'
+  [ "$status" -eq 8 ]
+  [ "$output" = "got hello" ]
+  run "$SAMPAN" attach "$n"
+  [ "$status" -eq 1 ]
+}
+
+@test "export: the files of one that runs and of one that doesn't, ready for import" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host -v "$n-v:/vol" native:1 sh -c 'echo mine >/file; rm /etc/group; echo v >/vol/inside; echo done; sleep 60'
+  wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n"')" = done ]'
+  "$SAMPAN" export -o "$T/$n.tar" "$n"
+  [ "$(tar -xOf "$T/$n.tar" ./file 2>/dev/null || tar -xOf "$T/$n.tar" file)" = mine ]
+  run tar -tf "$T/$n.tar"
+  [[ $output != *etc/group* && $output != *inside* && $output != *.wh.* && $output == *bin/busybox* ]]
+  "$SAMPAN" stop -t 0 "$n"
+  "$SAMPAN" export "$n" >"$T/$n-2.tar"
+  [ "$(tar -tf "$T/$n-2.tar" | grep -v '^\./proc\|^\./dev' | sort)" = "$(tar -tf "$T/$n.tar" | grep -v '^\./proc\|^\./dev' | sort)" ]
+  "$SAMPAN" import "$T/$n.tar" "$n:1" >/dev/null
+  [ "$("$SAMPAN" run --rm --network host "$n:1" cat /file)" = mine ]
+  run "$SAMPAN" export -o "$T/none/x.tar" "$n"
+  [ "$status" -eq 1 ]
+}
+
+@test "update: a policy holds at once, nonsense is refused" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host native:1 sleep 60
+  "$SAMPAN" update --restart always --memory 64m "$n"
+  [ "$("$SAMPAN" inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Memory}}' "$n")" = "always 67108864" ]
+  pid=$("$SAMPAN" inspect -f '{{.State.Pid}}' "$n")
+  kill -9 "$pid"
+  other() { local now && now=$("$SAMPAN" inspect -f '{{.State.Pid}}' "$n") && [ "$now" -gt 0 ] && [ "$now" != "$pid" ]; }
+  wait_for 10 other
+  "$SAMPAN" update --restart no "$n"
+  kill -9 "$("$SAMPAN" inspect -f '{{.State.Pid}}' "$n")"
+  sleep 1
+  state_is "$n" exited
+  for words in "" "--memory 1" "--restart never"; do
+    # shellcheck disable=SC2086
+    run "$SAMPAN" update $words "$n"
+    [ "$status" -eq 2 ]
+  done
+}

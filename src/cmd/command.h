@@ -36,7 +36,7 @@ struct context {
 
 struct command {
 	const char *name;
-	const char *group;   /* head in the overview: "Images", "Containers", … */
+	const char *group;   /* head in the overview: "Images", "Containers", …; NULL: not shown, a command for our own processes */
 	const char *usage;   /* behind the name: "[OPTIONS] IMAGE [COMMAND]" */
 	const char *summary; /* one line */
 	const char *details; /* more lines for --help, or NULL */

@@ -11,6 +11,8 @@ static void overview(void)
 	       "Usage: sampan [--root DIR] COMMAND [OPTIONS] [ARGUMENTS]\n");
 	for (size_t i = 0; command_table[i]; i++) {
 		const struct command *command = command_table[i];
+		if (!command->group)
+			continue;
 		if (!str_equal(command->group, group))
 			printf("\n%s:\n", command->group);
 		group = command->group;

@@ -4,12 +4,14 @@
 #include "base/json.h"
 #include "cmd/command.h"
 #include "cmd/inspect_image.h"
+#include "cmd/template.h"
 #include "run/run.h"
 
-static const char *platform_text, *type;
+static const char *platform_text, *type, *format;
 
 static const struct option_spec options[] = {
 	{ 0, "type", OPTION_STRING, &type, "container|image", "look among these only" },
+	{ 'f', "format", OPTION_STRING, &format, "TEMPLATE", "a part of it, like '{{.State.Status}}'" },
 	{ 0, "platform", OPTION_STRING, &platform_text, "OS/ARCH", "of an image for many, this one" },
 	{ 0 },
 };
@@ -37,6 +39,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 {
 	struct store *store _cleanup_(store_close) = NULL;
 	json_t *list _cleanup_(json_release) = json_array();
+	bool by_template = format && !str_equal(format, "json");
 	struct platform platform;
 
 	if (type && !str_equal(type, "container") && !str_equal(type, "image"))
@@ -50,7 +53,14 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		if (!object)
 			return -1;
 		json_array_append_new(list, object);
+		struct buf line _cleanup_(buf_free) = { 0 };
+		if (by_template && template_print(format, object, &line, err) < 0)
+			return -1;
+		if (by_template)
+			puts(line.data ? line.data : "");
 	}
+	if (by_template)
+		return 0;
 	_cleanup_(freep) char *text = json_dumps(list, JSON_INDENT(4) | JSON_PRESERVE_ORDER);
 	puts(text ? text : "[]");
 	return 0;

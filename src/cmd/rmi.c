@@ -133,7 +133,7 @@ static char *find_user(struct store *store, const struct digest *id, bool *ret_r
 			continue;
 		free(name);
 		name = xstrdup(rows[i].name);
-		*ret_running = rows[i].state == CONTAINER_RUNNING;
+		*ret_running = rows[i].state != CONTAINER_EXITED && rows[i].state != CONTAINER_CREATED;
 	}
 	container_rows_free(rows, len);
 	return name;

@@ -2,10 +2,10 @@
 #include "cmd/containers.h"
 
 static const char *timeout_text;
-static int64_t timeout = 10;
+static int64_t timeout = -1;
 
 static const struct option_spec options[] = {
-	{ 't', "time", OPTION_STRING, &timeout_text, "SECONDS", "how long to wait before SIGKILL (10)" },
+	{ 't', "time", OPTION_STRING, &timeout_text, "SECONDS", "how long to wait before SIGKILL (--stop-timeout, or 10)" },
 	{ 0 },
 };
 

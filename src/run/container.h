@@ -8,6 +8,8 @@
  * Whether it runs is never stored: it is read from these files and /proc. */
 #ifndef RUN_CONTAINER_H
 #define RUN_CONTAINER_H
+#include <stdio.h>
+
 #include "base/json.h"
 #include "run/run.h"
 #include "store/store.h"
@@ -30,6 +32,21 @@ int container_load(struct store *store, const char *id, struct container *ret, s
 int container_save(struct store *store, const struct container *container, struct error *err);
 void container_status(const struct container *container, struct container_status *ret);
 const char *container_text(const struct container *container, const char *key); /* "" if it isn't there; borrowed */
+/* One start, stop or change of the record at a time; it ends with the descriptor. Waits; ^C ends the waiting. */
+int container_lock(const struct container *container, int *ret, struct error *err);
+/* Starts what the record describes, detached, with the lock held. Its supervisor is the caller's business. */
+int container_launch(struct store *store, struct container *container, struct error *err);
+/* exec, without the store. */
+int container_exec_in(const struct container *container, const struct exec_options *options, struct error *err);
+/* Which run of the kernel this is: pids and start times mean something within one. `out` is returned; "" if /proc doesn't say. */
+enum { BOOT_ID_SIZE = 40 };
+const char *boot_id(char out[BOOT_ID_SIZE]);
+/* Running or paused. */
+bool container_is_up(const struct container_status *status);
+/* Takes a name for it, also from a container that is gone: a crash between two records may have left it. ERROR_EXISTS. */
+int container_take_name(struct store *store, const struct container *container, const char *name, struct error *err);
+/* A folder of the store whose files may belong to ids of a container's user namespace. */
+int container_folder_remove(struct store *store, const char *path, struct error *err);
 /* Ended ones that were run with --rm go. */
 void containers_sweep(struct store *store);
 /* "0.0.0.0:6379->6379/tcp, …"; owned by the caller. */

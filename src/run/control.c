@@ -9,13 +9,17 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/userns.h"
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/container.h"
+#include "run/freeze.h"
+#include "run/host_config.h"
+#include "run/supervise.h"
 
-enum { KILL_TIMEOUT = 10000, MONITOR_TIMEOUT = 5000 }; /* milliseconds */
+enum { STOP_TIMEOUT = 10, /* seconds */ KILL_TIMEOUT = 10000, MONITOR_TIMEOUT = 5000 }; /* milliseconds */
 
 int signal_parse(const char *text, int *ret, struct error *err)
 {
@@ -41,16 +45,37 @@ static int not_running(const char *name, struct error *err)
 	return error_set(err, ERROR_INVALID, "container %s is not running", name);
 }
 
+static int note_stopped(struct store *store, const char *id, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	_cleanup_(fd_close) int lock = -1;
+
+	if (container_load(store, id, &container, err) < 0 || container_lock(&container, &lock, err) < 0)
+		return -1;
+	container_clear(&container);
+	if (container_load(store, id, &container, err) < 0)
+		return -1;
+	if (host_config_is(container.record, "Stopped"))
+		return 0;
+	json_object_set_new(container.record, "Stopped", json_true());
+	return container_save(store, &container, err);
+}
+
 int container_kill(struct store *store, const char *name, int signal_number, struct error *err)
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 	struct container_status status;
+	int end = SIGTERM;
 
 	if (container_open(store, name, &container, err) < 0)
 		return -1;
 	container_status(&container, &status);
-	if (status.state != CONTAINER_RUNNING)
+	if (!container_is_up(&status))
 		return not_running(name, err);
+	/* What is meant to end it is meant: the restart policy doesn't bring it back. */
+	signal_parse(container_text(&container, "StopSignal"), &end, NULL);
+	if ((signal_number == SIGKILL || signal_number == end) && note_stopped(store, container.id, err) < 0)
+		return -1;
 	if (kill(status.pid, signal_number) < 0 && errno != ESRCH)
 		return error_errno(err, errno, "cannot signal container %s", name);
 	return 0;
@@ -68,30 +93,141 @@ static bool wait_end(const struct container *container, int pid, int timeout)
 	return true;
 }
 
+static int end_process(const struct container *container, const struct container_status *status, int timeout, struct error *err)
+{
+	const char *name = container_text(container, "Name");
+	int number = SIGTERM;
+
+	signal_parse(container_text(container, "StopSignal"), &number, NULL);
+	if (kill(status->pid, number) < 0 && errno != ESRCH)
+		return error_errno(err, errno, "cannot stop container %s", name);
+	if (status->state == CONTAINER_PAUSED)
+		freeze_container(container, status->pid, false, NULL);
+	if (wait_end(container, status->pid, timeout * 1000))
+		return 0;
+	kill(status->pid, SIGKILL);
+	return wait_end(container, status->pid, KILL_TIMEOUT) ? 0 : error_set(err, ERROR_BUSY, "container %s does not end", name);
+}
+
+/* Under the lock, so that no supervisor starts it in between; read anew, since somebody may have. */
+static int stop_locked(struct store *store, const char *name, int timeout, struct container *container, struct error *err)
+{
+	struct container_status status;
+	_cleanup_(fd_close) int lock = -1;
+
+	if (container_open(store, name, container, err) < 0 || note_stopped(store, container->id, err) < 0 || container_lock(container, &lock, err) < 0)
+		return -1;
+	_cleanup_(freep) char *id = xstrdup(container->id);
+	container_clear(container);
+	if (container_load(store, id, container, err) < 0)
+		return -1;
+	if (timeout < 0)
+		timeout = json_object_get(container->record, "StopTimeout") ? (int)host_config_number(container->record, "StopTimeout") : STOP_TIMEOUT;
+	container_status(container, &status);
+	if (container_is_up(&status) && end_process(container, &status, timeout, err) < 0)
+		return -1;
+	network_stop(container);
+	cgroup_remove(container->id);
+	if (!host_config_is(container->record, "Paused"))
+		return 0;
+	json_object_del(container->record, "Paused");
+	return container_save(store, container, err);
+}
+
 int container_stop(struct store *store, const char *name, int timeout, struct error *err)
 {
 	struct container container _cleanup_(container_clear) = { 0 };
+
+	if (stop_locked(store, name, timeout, &container, err) < 0)
+		return -1;
+	if (host_config_is(json_object_get(container.record, "HostConfig"), "AutoRemove"))
+		return container_remove(store, container.id, true, err);
+	return 0;
+}
+
+int container_restart(struct store *store, const char *name, int timeout, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+
+	return stop_locked(store, name, timeout, &container, err) < 0 ? -1 : container_start(store, container.id, err);
+}
+
+int container_wait(struct store *store, const char *name, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
 	struct container_status status;
-	int number = SIGTERM;
 
 	if (container_open(store, name, &container, err) < 0)
 		return -1;
 	container_status(&container, &status);
-	if (status.state == CONTAINER_RUNNING) {
-		signal_parse(container_text(&container, "StopSignal"), &number, NULL);
-		if (kill(status.pid, number) < 0 && errno != ESRCH)
-			return error_errno(err, errno, "cannot stop container %s", name);
-		if (!wait_end(&container, status.pid, timeout * 1000)) {
-			kill(status.pid, SIGKILL);
-			if (!wait_end(&container, status.pid, KILL_TIMEOUT))
-				return error_set(err, ERROR_BUSY, "container %s does not end", name);
-		}
-	}
-	network_stop(&container);
-	cgroup_remove(container.id);
-	if (json_is_true(json_object_get(json_object_get(container.record, "HostConfig"), "AutoRemove")))
-		return container_remove(store, container.id, true, err);
-	return 0;
+	while (container_is_up(&status) && !wait_end(&container, status.pid, 1000))
+		if (interrupt_check(err) < 0)
+			return -1;
+	/* its process may be gone before conmon has written all that it printed */
+	process_wait_gone(bundle_number(&container, "monitor.pid"), MONITOR_TIMEOUT);
+	container_status(&container, &status);
+	if (status.state == CONTAINER_CREATED)
+		return error_set(err, ERROR_INVALID, "container %s was never started", name);
+	if (status.exit_code < 0)
+		return error_set(err, ERROR_FAILED, "nobody saw how container %s ended", name);
+	return status.exit_code;
+}
+
+int container_pause(struct store *store, const char *name, bool pause, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	struct container_status status;
+	_cleanup_(fd_close) int lock = -1;
+
+	if (container_open(store, name, &container, err) < 0 || container_lock(&container, &lock, err) < 0)
+		return -1;
+	container_status(&container, &status);
+	if (status.state == (pause ? CONTAINER_PAUSED : CONTAINER_RUNNING))
+		return error_set(err, ERROR_INVALID, pause ? "container %s is paused already" : "container %s is not paused", name);
+	if (!container_is_up(&status))
+		return not_running(name, err);
+	if (freeze_container(&container, status.pid, pause, err) < 0)
+		return -1;
+	json_object_set_new(container.record, "Paused", json_boolean(pause));
+	return container_save(store, &container, err);
+}
+
+int container_rename(struct store *store, const char *name, const char *to, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	_cleanup_(fd_close) int lock = -1;
+
+	if (container_open(store, name, &container, err) < 0 || container_lock(&container, &lock, err) < 0)
+		return -1;
+	_cleanup_(freep) char *old = xstrdup(container_text(&container, "Name"));
+	if (container_take_name(store, &container, to, err) < 0)
+		return -1;
+	json_object_set_new(container.record, "Name", json_string(to));
+	if (container_save(store, &container, err) < 0)
+		return -1;
+	return store_record_delete(store, "container-name", old, err);
+}
+
+int container_update(struct store *store, const char *name, json_t *host, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	struct container_status status;
+	struct limits limits;
+	_cleanup_(fd_close) int lock = -1;
+
+	if (container_open(store, name, &container, err) < 0 || container_lock(&container, &lock, err) < 0)
+		return -1;
+	json_t *all = json_object_get(container.record, "HostConfig");
+	json_object_update(all, host);
+	if (host_config_check(all, err) < 0 || container_save(store, &container, err) < 0)
+		return -1;
+	container_status(&container, &status);
+	if (!container_is_up(&status))
+		return 0;
+	/* What runs is in the groups of the limits that it was started with; those are written anew. */
+	host_config_limits(host, &limits);
+	cgroup_make(container.id, &limits);
+	return supervisor_alive(&container) ? 0 : supervisor_start(store, &container, err);
 }
 
 /* Is this process, whatever it says its name is, the pasta of this container? Its namespace's path is in its arguments. */
@@ -125,7 +261,7 @@ static int remove_as_owner(void *data, struct error *err)
 	return dir_remove(removal->dir, removal->path, err);
 }
 
-static int remove_folder(struct store *store, const char *path, struct error *err)
+int container_folder_remove(struct store *store, const char *path, struct error *err)
 {
 	struct removal removal = { store_dir(store), path };
 
@@ -139,7 +275,7 @@ static void remove_volumes(struct store *store, const struct container *containe
 	json_get_strlist(container->record, "Volumes", &names, NULL);
 	for (size_t i = 0; i < names.len; i++) {
 		_cleanup_(freep) char *path = xprintf("volumes/%s", names.items[i]);
-		if (!strchr(names.items[i], '/') && remove_folder(store, path, NULL) < 0)
+		if (!strchr(names.items[i], '/') && container_folder_remove(store, path, NULL) < 0)
 			log_warn("the volume %s could not be removed", names.items[i]);
 	}
 }
@@ -149,7 +285,7 @@ static int end_running(const struct container *container, const char *name, bool
 	struct container_status status;
 
 	container_status(container, &status);
-	if (status.state == CONTAINER_RUNNING && !force) {
+	if ((container_is_up(&status) || status.state == CONTAINER_RESTARTING) && !force) {
 		error_set(err, ERROR_BUSY, "container %s is running", name);
 		return error_hint(err, "'sampan stop %s' first, or 'sampan rm -f %s'", name, name);
 	}
@@ -157,6 +293,8 @@ static int end_running(const struct container *container, const char *name, bool
 	int pid = status.pid ? status.pid : status.state == CONTAINER_CREATED ? bundle_number(container, "pid") : 0;
 	if (pid > 0) {
 		kill(pid, SIGKILL);
+		if (status.state == CONTAINER_PAUSED)
+			freeze_container(container, pid, false, NULL);
 		if (!wait_end(container, pid, KILL_TIMEOUT))
 			return error_set(err, ERROR_BUSY, "container %s does not end", name);
 	}
@@ -167,12 +305,17 @@ int container_remove(struct store *store, const char *name, bool force, struct e
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 
-	if (container_open(store, name, &container, err) < 0 || end_running(&container, name, force, err) < 0)
+	if (container_open(store, name, &container, err) < 0)
+		return -1;
+	/* a supervisor mustn't start it between its end and its removal */
+	if (force && note_stopped(store, container.id, NULL) < 0)
+		log_debug("container %s is in pieces", container.id);
+	if (end_running(&container, name, force, err) < 0)
 		return -1;
 	network_stop(&container);
 	cgroup_remove(container.id);
 	_cleanup_(freep) char *path = xprintf("containers/%s", container.id), *owner = NULL;
-	if (remove_folder(store, path, err) < 0)
+	if (container_folder_remove(store, path, err) < 0)
 		return error_wrap(err, "cannot remove container %s", name);
 	remove_volumes(store, &container);
 	/* The name goes first, if it is still ours: without a record it would be free anyway. */

@@ -1,29 +1,19 @@
-/* container_run: from an image and options to a running container.
+/* container_create: from an image and options to a record that says all that a start needs (start.c), today and after a reboot.
  *
- * The record is written first, then the name is taken, then things are started: whatever kills us in between leaves a container that `ps -a`
- * shows and `rm` removes. A child process enters the namespaces (sandbox.h); detached, it leaves conmon, which outlives us, in them and
- * goes away; in the foreground it waits for the runtime, which has our terminal. */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
+ * The record is written first, then the name is taken: whatever kills us in between leaves a container that `ps -a` shows and `rm`
+ * removes. */
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/fd.h"
-#include "base/interrupt.h"
 #include "base/log.h"
-#include "base/process.h"
-#include "run/cgroup.h"
-#include "run/child.h"
 #include "run/container.h"
-#include "run/monitor.h"
+#include "run/host_config.h"
 #include "run/names.h"
 #include "run/network.h"
-#include "run/runtime.h"
 #include "run/sandbox.h"
 
-enum { ID_BYTES = 32, SHORT_ID = 12, STOP_TIMEOUT = 10 };
+enum { ID_BYTES = 32, SHORT_ID = 12 };
 
 /* All that is decided before anything is started. */
 struct creation {
@@ -98,7 +88,7 @@ static bool mount_at(const struct creation *creation, const char *target)
 	for (size_t i = 0; i < creation->mounts_len; i++)
 		if (str_equal(creation->mounts[i].target, target))
 			return true;
-	return false;
+	return json_object_get(json_object_get(creation->options->host, "Tmpfs"), target) != NULL;
 }
 
 static void add_mount(struct creation *creation, const struct mount_spec *mount)
@@ -132,11 +122,31 @@ static int decide_mounts(struct creation *creation, struct error *err)
 	return 0;
 }
 
+/* -P: what the image EXPOSEs and nobody published gets a port that is free. */
+static int expose_all(struct creation *creation, struct error *err)
+{
+	const struct strlist *exposed = &creation->image->config.exposed_ports;
+
+	for (size_t i = 0; creation->options->publish_all && i < exposed->len; i++) {
+		struct port_spec port;
+		bool there = false;
+		if (port_parse(exposed->items[i], &port, err) < 0)
+			return -1;
+		for (size_t j = 0; j < creation->ports_len; j++)
+			there |= creation->ports[j].container_port == port.container_port && creation->ports[j].udp == port.udp;
+		if (there)
+			continue;
+		creation->ports = xrealloc(creation->ports, creation->ports_len + 1, sizeof *creation->ports);
+		creation->ports[creation->ports_len++] = port;
+	}
+	return 0;
+}
+
 static int decide_ports(struct creation *creation, struct error *err)
 {
 	const struct container_options *options = creation->options;
 
-	if (options->ports_len && options->network != NETWORK_DEFAULT) {
+	if ((options->ports_len || options->publish_all) && options->network != NETWORK_DEFAULT) {
 		log_warn("-p has no effect with --network %s", options->network == NETWORK_HOST ? "host" : "none");
 		return 0;
 	}
@@ -144,7 +154,7 @@ static int decide_ports(struct creation *creation, struct error *err)
 	creation->ports_len = options->ports_len;
 	if (options->ports_len)
 		memcpy(creation->ports, options->ports, options->ports_len * sizeof *creation->ports);
-	return ports_settle(creation->ports, creation->ports_len, err);
+	return expose_all(creation, err) < 0 ? -1 : ports_settle(creation->ports, creation->ports_len, err);
 }
 
 static json_t *mounts_json(const struct creation *creation)
@@ -193,6 +203,24 @@ static json_t *labels_json(const struct creation *creation)
 	return object;
 }
 
+/* docker's object: what the user says over what the image says. */
+static json_t *health_json(json_t *wish, const struct healthcheck *image)
+{
+	json_t *object = json_object();
+	const struct {
+		const char *key;
+		int64_t value;
+	} numbers[] = { { "Interval", image->interval }, { "Timeout", image->timeout }, { "StartPeriod", image->start_period }, { "Retries", image->retries } };
+
+	if (image->test.len)
+		json_object_set_new(object, "Test", json_from_strlist(&image->test));
+	for (size_t i = 0; i < array_len(numbers); i++)
+		if (numbers[i].value)
+			json_object_set_new(object, numbers[i].key, json_integer(numbers[i].value));
+	json_object_update(object, wish);
+	return object;
+}
+
 static const char *either(const char *wish, const char *image)
 {
 	return wish ? wish : image ? image : "";
@@ -200,7 +228,6 @@ static const char *either(const char *wish, const char *image)
 
 static json_t *make_record(const struct creation *creation, const char *name)
 {
-	static const char *const networks[] = { "default", "host", "none" };
 	const struct container_options *options = creation->options;
 	const struct image_config *config = &creation->image->config;
 	char id[DIGEST_TEXT_SIZE], platform[PLATFORM_TEXT_SIZE], now[32];
@@ -214,40 +241,46 @@ static json_t *make_record(const struct creation *creation, const char *name)
 	json_object_set_new(record, "Hostname", json_string(options->hostname ? options->hostname : creation->hostname));
 	json_object_set_new(record, "User", json_string(either(options->user, config->user)));
 	json_object_set_new(record, "WorkingDir", json_string(either(options->cwd, config->working_dir)));
-	json_object_set_new(record, "StopSignal", json_string(config->stop_signal ? config->stop_signal : "SIGTERM"));
+	json_object_set_new(record, "StopSignal", json_string(*either(options->stop_signal, config->stop_signal) ?
+								   either(options->stop_signal, config->stop_signal) : "SIGTERM"));
 	json_object_set_new(record, "Labels", labels_json(creation));
 	json_object_set_new(record, "Tty", json_boolean(options->terminal));
 	json_object_set_new(record, "Platform", json_string(platform_print(&creation->emulator.platform, platform)));
 	json_object_set_new(record, "Mounts", mounts_json(creation));
 	json_object_set_new(record, "Volumes", json_from_strlist(&creation->volumes));
 	json_object_set_new(record, "Ports", ports_json(creation));
-	json_object_set_new(record, "HostConfig", json_pack("{s:s, s:b, s:b, s:I, s:I, s:f}", "NetworkMode", networks[options->network], "AutoRemove",
-							    options->remove, "ReadonlyRootfs", options->read_only, "Memory",
-							    (json_int_t)options->memory, "PidsLimit", (json_int_t)options->pids, "Cpus", options->cpus));
+	if (options->stop_timeout >= 0)
+		json_object_set_new(record, "StopTimeout", json_integer(options->stop_timeout));
+	json_object_set_new(record, "OpenStdin", json_boolean(options->interactive));
+	json_object_set_new(record, "Layers", json_from_strlist(&creation->layers));
+	json_object_set_new(record, "HostConfig", options->host ? json_incref(options->host) : json_object());
+	if (options->health || config->health.test.len)
+		json_object_set_new(record, "Healthcheck", health_json(options->health, &config->health));
 	return record;
 }
 
-/* Takes the name, also from a container that is gone: a crash between two records may have left it. */
-static int take_name(struct creation *creation, const char *name, struct error *err)
+int container_take_name(struct store *store, const struct container *container, const char *name, struct error *err)
 {
 	struct error why _cleanup_(error_clear) = { 0 };
 
+	if (!container_name_valid(name))
+		return error_set(err, ERROR_USAGE, "'%s' is no name for a container: use letters, digits, '_', '.' and '-'", name);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		_cleanup_(freep) char *owner = NULL, *record = NULL;
-		if (store_record_add(creation->store, "container-name", name, creation->container.id, &why) == 0)
+		if (store_record_add(store, "container-name", name, container->id, &why) == 0)
 			return 0;
 		if (why.code != ERROR_EXISTS)
 			break;
-		if (store_record_get(creation->store, "container-name", name, &owner, err) < 0)
+		if (store_record_get(store, "container-name", name, &owner, err) < 0)
 			return -1;
-		if (owner && store_record_get(creation->store, "container", owner, &record, err) < 0)
+		if (owner && store_record_get(store, "container", owner, &record, err) < 0)
 			return -1;
 		if (record) {
 			error_set(err, ERROR_EXISTS, "the name %s is in use by container %.12s", name, owner);
 			return error_hint(err, "'sampan rm %s' first, or choose another --name", name);
 		}
 		error_clear(&why);
-		store_record_delete(creation->store, "container-name", name, NULL);
+		store_record_delete(store, "container-name", name, NULL);
 	}
 	if (err)
 		error_move(err, &why);
@@ -259,8 +292,6 @@ static int write_record(struct creation *creation, struct error *err)
 	struct container *container = &creation->container;
 	_cleanup_(freep) char *name = creation->options->name ? xstrdup(creation->options->name) : container_name_make();
 
-	if (!container_name_valid(name))
-		return error_set(err, ERROR_USAGE, "'%s' is no name for a container: use letters, digits, '_', '.' and '-'", name);
 	container->record = make_record(creation, name);
 	if (!container->record)
 		return error_set(err, ERROR_INVALID, "an argument, variable or name is not UTF-8");
@@ -268,156 +299,7 @@ static int write_record(struct creation *creation, struct error *err)
 		return -1;
 	if (store_record_pin(creation->store, "container", container->id, &creation->image->digest, err) < 0)
 		return -1;
-	return take_name(creation, name, err);
-}
-
-/* Docker's rule for a volume that is new and empty: it starts with what the image has at its place. */
-static int fill_volume(int tree, const struct mount_spec *mount, struct error *err)
-{
-	_cleanup_(fd_close) int from = path_open_in_root(tree, mount->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, NULL);
-	_cleanup_(freep) char *to = xprintf("%s/.", mount->source);
-	const char *const argv[] = { "cp", "-a", "--", "/proc/self/fd/3/.", to, NULL };
-	struct process_options options = { .argv = argv, .in = PROCESS_NULL, .keep = 1, .kept = &from };
-
-	/* rmdir refuses a folder that is not empty, and the folder is ours */
-	if (from < 0 || rmdir(mount->source) < 0)
-		return 0;
-	if (mkdir(mount->source, 0755) < 0)
-		return error_errno(err, errno, "cannot make %s", mount->source);
-	int code = process_run(&options, err);
-	return code > 0 ? error_set(err, ERROR_IO, "cannot copy the image's %s into its volume", mount->target) : code;
-}
-
-static int fill_volumes(void *data, int tree, struct error *err)
-{
-	const struct creation *creation = data;
-	_cleanup_(freep) char *volumes = path_join(store_path(creation->store), "volumes/");
-
-	for (size_t i = 0; i < creation->mounts_len; i++) {
-		const struct mount_spec *mount = &creation->mounts[i];
-		if (mount->source && str_starts(mount->source, volumes) && fill_volume(tree, mount, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* In the child: everything up to the runtime. */
-static int enter(struct creation *creation, struct error *err)
-{
-	const struct container_options *options = creation->options;
-	const struct container *container = &creation->container;
-	struct cgroup_files cgroup;
-	struct sandbox sandbox = {
-		.store = creation->store, .layers = &creation->layers, .dir = container->dir, .emulator = &creation->emulator,
-		.argv = &creation->argv, .env = &creation->env, .cwd = container_text(container, "WorkingDir"),
-		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = options->network,
-		.mounts = creation->mounts, .mounts_len = creation->mounts_len, .terminal = options->terminal, .read_only = options->read_only,
-		.id = container->id, .filter = true, .mounted = fill_volumes, .data = creation,
-	};
-
-	cgroup_open(container->id, &cgroup);
-	if (sandbox_enter(&sandbox, NULL, err) < 0)
-		return -1;
-	if (options->network == NETWORK_DEFAULT && network_start(container->bundle, creation->ports, creation->ports_len, err) < 0)
-		return -1;
-	/* Behind pasta, which doesn't count against the container's limits. */
-	cgroup_enter(&cgroup);
-	return 0;
-}
-
-static int work_detached(void *data, struct error *err)
-{
-	struct creation *creation = data;
-
-	setsid();
-	if (enter(creation, err) < 0)
-		return -1;
-	return monitor_start(&creation->container, creation->options->terminal, creation->options->interactive, err);
-}
-
-static int work_foreground(void *data, struct error *err)
-{
-	struct creation *creation = data;
-
-	if (enter(creation, err) < 0)
-		return -1;
-	return monitor_foreground(&creation->container, creation->options->interactive || creation->options->terminal, err);
-}
-
-/* What the runtime wrote when it had started the container, for the record. */
-static int note_start(struct creation *creation, int pid, struct error *err)
-{
-	char now[32];
-
-	json_object_set_new(creation->container.record, "Pid", json_integer(pid));
-	json_object_set_new(creation->container.record, "PidStart", json_integer((json_int_t)process_start_time(pid)));
-	json_object_set_new(creation->container.record, "Started", json_string(time_print(time(NULL), now)));
-	return container_save(creation->store, &creation->container, err);
-}
-
-/* On ^C: the image's stop signal at first, ten seconds later SIGKILL. A container that isn't there yet is waited for. */
-static void ask_to_stop(const struct creation *creation, const struct child *child, int pid, time_t *asked)
-{
-	int number = SIGTERM;
-
-	if (pid && !*asked) {
-		signal_parse(container_text(&creation->container, "StopSignal"), &number, NULL);
-		kill(pid, number);
-	}
-	if (!*asked)
-		*asked = time(NULL);
-	else if (time(NULL) - *asked >= STOP_TIMEOUT)
-		kill(pid ? pid : child->pid, SIGKILL);
-}
-
-static int wait_foreground(struct creation *creation, struct child *child, struct error *err)
-{
-	bool noted = false;
-	time_t asked = 0;
-
-	for (;;) {
-		struct pollfd waiting = { child->report, POLLIN, 0 };
-		if (poll(&waiting, 1, noted ? 500 : 20) > 0)
-			return child_wait(child, err);
-		int pid = bundle_number(&creation->container, "pid");
-		if (pid && !noted)
-			noted = note_start(creation, pid, NULL) == 0;
-		if (interrupt_pending())
-			ask_to_stop(creation, child, pid, &asked);
-	}
-}
-
-static int run_foreground(struct creation *creation, struct error *err)
-{
-	struct child child;
-
-	if (child_start(work_foreground, creation, &child, err) < 0)
-		return -1;
-	int result = wait_foreground(creation, &child, err);
-	if (result >= 0 && !json_object_get(creation->container.record, "Pid"))
-		note_start(creation, bundle_number(&creation->container, "pid"), NULL);
-	network_stop(&creation->container);
-	if (result >= 0) {
-		_cleanup_(freep) char *path = xprintf("exits/%s", creation->container.id), *code = xprintf("%d", result);
-		_cleanup_(fd_close) int dir = open(creation->container.bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir < 0 || dir_make(dir, "exits", 0755, err) < 0 || file_replace(dir, path, code, strlen(code), 0644, err) < 0)
-			log_warn("the exit code of %s could not be kept", creation->container.id);
-	}
-	if (result < 0 || creation->options->remove)
-		container_remove(creation->store, creation->container.id, true, NULL);
-	return result;
-}
-
-static int run_detached(struct creation *creation, char **ret_id, struct error *err)
-{
-	int pid = child_run(work_detached, creation, err);
-
-	if (pid < 0 || note_start(creation, pid, err) < 0) {
-		container_remove(creation->store, creation->container.id, true, NULL);
-		return -1;
-	}
-	*ret_id = xstrdup(creation->container.id);
-	return 0;
+	return container_take_name(creation->store, container, name, err);
 }
 
 static int decide(struct creation *creation, struct error *err)
@@ -431,10 +313,9 @@ static int decide(struct creation *creation, struct error *err)
 	return layers_unpack(creation->store, &creation->image->manifest, &creation->image->config, NULL, &creation->layers, err);
 }
 
-int container_run(struct store *store, const struct image *image, const struct container_options *options, char **ret_id, struct error *err)
+int container_create(struct store *store, const struct image *image, const struct container_options *options, char **ret_id, struct error *err)
 {
 	struct creation creation _cleanup_(creation_clear) = { .store = store, .image = image, .options = options };
-	struct limits limits = { options->memory, options->pids, options->cpus };
 	char id[2 * ID_BYTES + 1];
 	_cleanup_(freep) char *relative = NULL;
 
@@ -452,6 +333,22 @@ int container_run(struct store *store, const struct image *image, const struct c
 		dir_remove(store_dir(store), relative, NULL);
 		return -1;
 	}
-	cgroup_make(id, &limits);
-	return options->detach ? run_detached(&creation, ret_id, err) : run_foreground(&creation, err);
+	*ret_id = xstrdup(id);
+	return 0;
+}
+
+int container_run(struct store *store, const struct image *image, const struct container_options *options, bool detach, char **ret_id,
+		  struct error *err)
+{
+	_cleanup_(freep) char *id = NULL;
+
+	if (container_create(store, image, options, &id, err) < 0)
+		return -1;
+	int result = detach ? container_start(store, id, err) : container_start_foreground(store, id, err);
+	struct container container _cleanup_(container_clear) = { 0 };
+	if (result < 0 && container_load(store, id, &container, NULL) == 0)
+		container_remove(store, id, true, NULL);
+	else if (detach)
+		*ret_id = steal(id);
+	return result;
 }

@@ -45,7 +45,8 @@ static int write_process(const struct execution *execution, char **ret_path, str
 	if (tree < 0)
 		return error_errno(err, errno, "cannot open %s", merged);
 	_cleanup_(freep) char *text = sandbox_process(tree, execution->options, &execution->env, container_text(container, "User"),
-						      container_text(container, "WorkingDir"), err);
+						      container_text(container, "WorkingDir"),
+						      json_object_get(container->record, "HostConfig"), err);
 	if (!text || file_replace(AT_FDCWD, path, text, strlen(text), 0600, err) < 0)
 		return -1;
 	*ret_path = steal(path);
@@ -76,8 +77,12 @@ static int work_exec(void *data, struct error *err)
 		strlist_add(&argv, "--detach");
 	else if (options->terminal)
 		strlist_add(&argv, "--tty");
+	if (options->pid_file) {
+		strlist_add(&argv, "--pid-file");
+		strlist_add(&argv, options->pid_file);
+	}
 	strlist_add(&argv, execution->container->id);
-	bool quiet = options->detach;
+	bool quiet = options->detach || options->quiet;
 	struct process_options run = { .argv = (const char *const *)argv.items,
 				       .in = !quiet && (options->interactive || options->terminal) ? PROCESS_INHERIT : PROCESS_NULL,
 				       .out = quiet ? PROCESS_NULL : PROCESS_INHERIT, .err = quiet ? PROCESS_NULL : PROCESS_INHERIT };
@@ -86,23 +91,21 @@ static int work_exec(void *data, struct error *err)
 	return code;
 }
 
-int container_exec(struct store *store, const char *name, const struct exec_options *options, struct error *err)
+int container_exec_in(const struct container *container, const struct exec_options *options, struct error *err)
 {
-	struct container container _cleanup_(container_clear) = { 0 };
-	struct execution execution = { .container = &container, .options = options };
+	struct execution execution = { .container = container, .options = options };
+	const char *name = container_text(container, "Name");
 	struct container_status status;
 
-	if (container_open(store, name, &container, err) < 0)
-		return -1;
-	container_status(&container, &status);
+	container_status(container, &status);
 	if (status.state != CONTAINER_RUNNING)
-		return error_set(err, ERROR_INVALID, "container %s is not running", name);
-	execution.monitor = bundle_number(&container, "monitor.pid");
+		return error_set(err, ERROR_INVALID, status.state == CONTAINER_PAUSED ? "container %s is paused" : "container %s is not running", name);
+	execution.monitor = bundle_number(container, "monitor.pid");
 	if (!process_start_time(execution.monitor)) {
 		error_set(err, ERROR_FAILED, "the monitor of container %s is gone, and with it the way in", name);
 		return error_hint(err, "'sampan stop %s' still works; run it again", name);
 	}
-	json_get_strlist(container.record, "Env", &execution.env, NULL);
+	json_get_strlist(container->record, "Env", &execution.env, NULL);
 	for (size_t i = 0; i < options->env.len; i++) {
 		_cleanup_(freep) char *key = xstrdup(options->env.items[i]);
 		char *equals = strchr(key, '=');
@@ -115,4 +118,11 @@ int container_exec(struct store *store, const char *name, const struct exec_opti
 	int code = child_run(work_exec, &execution, err);
 	strlist_free(&execution.env);
 	return code;
+}
+
+int container_exec(struct store *store, const char *name, const struct exec_options *options, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+
+	return container_open(store, name, &container, err) < 0 ? -1 : container_exec_in(&container, options, err);
 }

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "run/container.h"
+#include "run/run.h"
 
 /* What conmon keeps is less: see LOG_SIZE_MAX in monitor.c. */
 enum { LOG_READ_MAX = 64 << 20 };
@@ -54,15 +55,34 @@ size_t log_tail(const char *text, size_t len, long long tail)
 	return start;
 }
 
-static void print_lines(const char *text, size_t len, bool timestamps)
+static bool is_before(const struct timespec *one, const struct timespec *other)
+{
+	return one->tv_sec < other->tv_sec || (one->tv_sec == other->tv_sec && one->tv_nsec < other->tv_nsec);
+}
+
+/* Is it in the time that was asked for? A line whose time can't be read is. */
+static bool line_wanted(const struct log_line *line, const struct log_options *options)
+{
+	_cleanup_(freep) char *text = NULL;
+	struct timespec when;
+
+	if (!options->since.tv_sec && !options->until.tv_sec)
+		return true;
+	text = xstrndup(line->time, line->time_len);
+	if (time_parse(text, &when, NULL) < 0)
+		return true;
+	return !is_before(&when, &options->since) && (!options->until.tv_sec || is_before(&when, &options->until));
+}
+
+static void print_lines(const char *text, size_t len, const struct log_options *options)
 {
 	for (const char *at = text, *end = text + len; at < end;) {
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		struct log_line line;
 		size_t size = newline ? (size_t)(newline - at) : (size_t)(end - at);
-		if (log_line_parse(at, size, &line)) {
+		if (log_line_parse(at, size, &line) && line_wanted(&line, options)) {
 			FILE *to = line.is_error ? stderr : stdout;
-			if (timestamps)
+			if (options->timestamps)
 				fprintf(to, "%.*s ", (int)line.time_len, line.time);
 			fwrite(line.text, 1, line.text_len, to);
 			if (!line.partial)
@@ -75,7 +95,7 @@ static void print_lines(const char *text, size_t len, bool timestamps)
 }
 
 /* What was added since; whole lines only. The rest of a line is kept in `rest`. */
-static int print_new(int fd, struct buf *rest, bool timestamps, struct error *err)
+static int print_new(int fd, struct buf *rest, const struct log_options *options, struct error *err)
 {
 	if (fd_read_all(fd, LOG_READ_MAX, rest, "log", err) < 0)
 		return -1;
@@ -83,7 +103,7 @@ static int print_new(int fd, struct buf *rest, bool timestamps, struct error *er
 	if (!last)
 		return 0;
 	size_t whole = (size_t)(last - rest->data) + 1;
-	print_lines(rest->data, whole, timestamps);
+	print_lines(rest->data, whole, options);
 	memmove(rest->data, rest->data + whole, rest->len - whole);
 	rest->len -= whole;
 	rest->data[rest->len] = '\0';
@@ -98,7 +118,7 @@ static bool was_replaced(int fd, const char *path)
 	return fstat(fd, &old) == 0 && stat(path, &now) == 0 && (old.st_ino != now.st_ino || old.st_dev != now.st_dev);
 }
 
-static int follow(const struct container *container, const char *path, int *fd, struct buf *rest, bool timestamps, struct error *err)
+static int follow(const struct container *container, const char *path, int *fd, struct buf *rest, const struct log_options *options, struct error *err)
 {
 	_cleanup_(fd_close) int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct container_status status;
@@ -109,7 +129,7 @@ static int follow(const struct container *container, const char *path, int *fd, 
 	for (;;) {
 		/* asked before reading: what it wrote until its end is read then */
 		container_status(container, &status);
-		if (print_new(*fd, rest, timestamps, err) < 0 || interrupt_check(err) < 0)
+		if (print_new(*fd, rest, options, err) < 0 || interrupt_check(err) < 0)
 			return -1;
 		if (was_replaced(*fd, path)) {
 			fd_close(fd);
@@ -127,7 +147,7 @@ static int follow(const struct container *container, const char *path, int *fd, 
 	}
 }
 
-int container_logs(struct store *store, const char *name, bool follow_it, int64_t tail, bool timestamps, struct error *err)
+int container_logs(struct store *store, const char *name, const struct log_options *options, struct error *err)
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 	struct buf text _cleanup_(buf_free) = { 0 };
@@ -143,12 +163,12 @@ int container_logs(struct store *store, const char *name, bool follow_it, int64_
 	if (fd_read_all(fd, LOG_READ_MAX, &text, path, err) < 0)
 		return -1;
 	char *last = text.len ? memrchr(text.data, '\n', text.len) : NULL;
-	size_t whole = last ? (size_t)(last - text.data) + 1 : 0, start = whole ? log_tail(text.data, whole, tail) : 0;
+	size_t whole = last ? (size_t)(last - text.data) + 1 : 0, start = whole ? log_tail(text.data, whole, options->tail) : 0;
 	if (whole)
-		print_lines(text.data + start, whole - start, timestamps);
-	if (!follow_it)
+		print_lines(text.data + start, whole - start, options);
+	if (!options->follow)
 		return 0;
 	struct buf rest _cleanup_(buf_free) = { 0 };
 	buf_add(&rest, text.data ? text.data + whole : "", text.len - whole);
-	return follow(&container, path, &fd, &rest, timestamps, err);
+	return follow(&container, path, &fd, &rest, options, err);
 }

@@ -9,10 +9,22 @@
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "run/host_config.h"
 #include "run/runtime.h"
+#include "run/supervise.h"
 
 /* conmon begins the log anew beyond it: a board's disk is small. */
-#define LOG_SIZE_MAX "10485760"
+enum { LOG_SIZE_MAX = 10485760 };
+
+/* --log-opt max-size, or ours. */
+static void log_size_max(const struct container *container, char out[24])
+{
+	const json_t *config = json_object_get(json_object_get(json_object_get(container->record, "HostConfig"), "LogConfig"), "Config");
+	uint64_t bytes = LOG_SIZE_MAX;
+
+	size_parse(host_config_text(config, "max-size"), &bytes, NULL);
+	snprintf(out, 24, "%llu", (unsigned long long)bytes);
+}
 
 static int run_runtime(const struct container *container, const char *runtime, const char *command, struct error *err)
 {
@@ -29,15 +41,37 @@ static int run_runtime(const struct container *container, const char *runtime, c
 	return process_run(&options, err);
 }
 
+/* At its end: its network goes, and if its supervisor is gone, too, another is started (supervise.c). */
+static void add_exit_command(const struct container *container, int pasta, struct strlist *argv)
+{
+	_cleanup_(freep) char *root = xstrndup(container->dir, strlen(container->dir) - strlen(container->id) - strlen("/containers/"));
+	_cleanup_(freep) char *program = program_path(), *number = xprintf("%d", pasta);
+	_cleanup_(freep) char *generation = xprintf("%lld", (long long)host_config_number(container->record, "Generation"));
+	bool supervised = program && supervisor_wanted(container);
+	const char *const arguments[] = { "-c", "[ \"$0\" = 0 ] || kill \"$0\"; [ -z \"$1\" ] || exec \"$@\"", number,
+					  supervised ? program : NULL, "--root", root, "supervise", "--ended", container->id, generation };
+
+	if (!pasta && !supervised)
+		return;
+	strlist_add(argv, "--exit-command");
+	strlist_add(argv, "/bin/sh");
+	for (size_t i = 0; i < array_len(arguments) && arguments[i]; i++) {
+		strlist_add(argv, "--exit-command-arg");
+		strlist_add(argv, arguments[i]);
+	}
+}
+
 static void conmon_arguments(const struct container *container, const char *runtime, bool terminal, bool interactive, struct strlist *argv)
 {
 	const char *bundle = container->bundle;
 	struct strlist before _cleanup_(strlist_free) = { 0 };
 	int pasta = bundle_number(container, "pasta.pid");
+	char log_size[24];
 
+	log_size_max(container, log_size);
 	strlist_add(argv, "conmon");
 	const char *const pairs[][2] = { { "--api-version", "1" }, { "-c", container->id }, { "-u", container->id }, { "-r", runtime }, { "-b", bundle },
-					 { "-n", container_text(container, "Name") }, { "--log-size-max", LOG_SIZE_MAX } };
+					 { "-n", container_text(container, "Name") }, { "--log-size-max", log_size } };
 	for (size_t i = 0; i < array_len(pairs); i++) {
 		strlist_add(argv, pairs[i][0]);
 		strlist_add(argv, pairs[i][1]);
@@ -54,15 +88,7 @@ static void conmon_arguments(const struct container *container, const char *runt
 		strlist_add(argv, "--runtime-arg");
 		strlist_add(argv, before.items[i]);
 	}
-	if (pasta) {
-		/* Its network ends with the container. */
-		strlist_add(argv, "--exit-command");
-		strlist_add(argv, "/bin/sh");
-		strlist_add(argv, "--exit-command-arg");
-		strlist_add(argv, "-c");
-		strlist_add(argv, "--exit-command-arg");
-		strlist_printf(argv, "kill %d", pasta);
-	}
+	add_exit_command(container, pasta, argv);
 	if (terminal)
 		strlist_add(argv, "-t");
 	if (interactive)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/fd.h"
-#include "run/run.h"
+#include "run/volume.h"
 
 int network_mode_parse(const char *text, enum network_mode *ret, struct error *err)
 {
@@ -86,26 +86,6 @@ int port_parse(const char *text, struct port_spec *ret, struct error *err)
 	if (ip && !parse_ip(ip, port.host_ip))
 		return bad_port(text, "the address is no IP address", err);
 	*ret = port;
-	return 0;
-}
-
-static bool volume_name_valid(const char *name)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-	return name[0] != '.' && name[0] != '-' && name[0] != '_' && strlen(name) < 128 && name[strspn(name, letters)] == '\0';
-}
-
-static int volume_make(struct store *store, const char *name, char **ret, struct error *err)
-{
-	_cleanup_(freep) char *path = xprintf("volumes/%s", name);
-
-	if (!volume_name_valid(name))
-		return error_set(err, ERROR_USAGE, "'%s' is neither a path nor a volume's name", name),
-		       error_hint(err, "a folder of the host is written with a slash: ./%s", name);
-	if (dir_make(store_dir(store), path, 0755, err) < 0)
-		return -1;
-	*ret = path_join(store_path(store), path);
 	return 0;
 }
 

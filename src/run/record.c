@@ -8,7 +8,10 @@
 
 #include "base/fd.h"
 #include "run/container.h"
+#include "run/health.h"
+#include "run/host_config.h"
 #include "run/sandbox.h"
+#include "run/supervise.h"
 
 void container_clear(struct container *container)
 {
@@ -126,6 +129,28 @@ bool process_wait_gone(int pid, int timeout)
 	return !process_start_time(pid);
 }
 
+const char *boot_id(char out[BOOT_ID_SIZE])
+{
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 256, &text, NULL);
+	snprintf(out, BOOT_ID_SIZE, "%.*s", text.data ? (int)strcspn(text.data, "\n") : 0, text.data ? text.data : "");
+	return out;
+}
+
+int container_lock(const struct container *container, int *ret, struct error *err)
+{
+	_cleanup_(freep) char *path = path_join(container->dir, "lock");
+	_cleanup_(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_errno(err, errno, "cannot lock container %s", container_text(container, "Name"));
+	if (file_lock(fd, true, true, path, err) < 0)
+		return -1;
+	*ret = fd_steal(&fd);
+	return 0;
+}
+
 static time_t record_time(const struct container *container, const char *key)
 {
 	struct timespec when;
@@ -138,22 +163,40 @@ void container_status(const struct container *container, struct container_status
 	_cleanup_(freep) char *path = xprintf("%s/exits/%s", container->bundle, container->id);
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct container_status now = { .exit_code = -1, .started = record_time(container, "Started") };
+	int64_t most;
 	unsigned long long start = (unsigned long long)json_integer_value(json_object_get(container->record, "PidStart"));
 	int pid = (int)json_integer_value(json_object_get(container->record, "Pid"));
 	struct stat info;
+	char boot[BOOT_ID_SIZE];
+	bool this_boot = str_equal(container_text(container, "Boot"), boot_id(boot));
 
 	if (stat(path, &info) == 0 && file_read(AT_FDCWD, path, 64, &text, NULL) == 0 && text.data) {
 		now.state = CONTAINER_EXITED;
 		now.exit_code = atoi(text.data);
 		now.finished = info.st_mtim.tv_sec;
-	} else if (pid && start && process_start_time(pid) == start) {
-		now.state = CONTAINER_RUNNING;
+	} else if (pid && start && this_boot && process_start_time(pid) == start) {
+		now.state = json_is_true(json_object_get(container->record, "Paused")) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
 		now.pid = pid;
 	} else {
 		/* It was started, and nobody saw its end: a power cut, or the monitor was killed. */
 		now.state = pid ? CONTAINER_EXITED : CONTAINER_CREATED;
 	}
+	if (now.state == CONTAINER_EXITED && !json_is_true(json_object_get(container->record, "Stopped")) &&
+	    host_config_restart(json_object_get(container->record, "HostConfig"), &most) != RESTART_NO && supervisor_alive(container))
+		now.state = CONTAINER_RESTARTING;
 	*ret = now;
+}
+
+const char *container_state_name(enum container_state state)
+{
+	static const char *const words[] = { "created", "running", "exited", "paused", "restarting" };
+
+	return words[state];
+}
+
+bool container_is_up(const struct container_status *status)
+{
+	return status->state == CONTAINER_RUNNING || status->state == CONTAINER_PAUSED;
 }
 
 char *container_ports(const struct container *container)
@@ -179,6 +222,26 @@ static char *command_text(const struct container *container)
 	return args.len ? strlist_join(&args, " ") : xstrdup("");
 }
 
+/* "starting", "healthy", "unhealthy"; "" without a check. */
+static const char *health_text(const struct container *container, const struct container_status *status)
+{
+	const char *text = host_config_text(json_object_get(container->record, "Health"), "Status");
+
+	return !health_has_check(container->record) || !container_is_up(status) ? "" : *text ? text : "starting";
+}
+
+/* "KEY=VALUE,…"; owned by the caller. */
+static char *labels_text(const struct container *container)
+{
+	struct strlist list _cleanup_(strlist_free) = { 0 };
+	json_t *value;
+	const char *key;
+
+	json_object_foreach(json_object_get(container->record, "Labels"), key, value)
+		strlist_printf(&list, "%s=%s", key, json_string_value(value));
+	return list.len ? strlist_join(&list, ",") : xstrdup("");
+}
+
 static void fill_row(const struct container *container, const struct container_status *status, struct container_row *row)
 {
 	*row = (struct container_row){
@@ -186,7 +249,10 @@ static void fill_row(const struct container *container, const struct container_s
 		.name = xstrdup(container_text(container, "Name")),
 		.image = xstrdup(container_text(container, "ImageName")),
 		.command = command_text(container),
-		.ports = status->state == CONTAINER_RUNNING ? container_ports(container) : xstrdup(""),
+		.health = xstrdup(health_text(container, status)),
+		.labels = labels_text(container),
+		.networks = xstrdup(host_config_text(json_object_get(container->record, "HostConfig"), "NetworkMode")),
+		.ports = container_is_up(status) ? container_ports(container) : xstrdup(""),
 		.state = status->state,
 		.exit_code = status->exit_code,
 		.pid = status->pid,
@@ -227,7 +293,7 @@ int containers_list(struct store *store, bool all, struct container_row **ret, s
 			return -1;
 		}
 		container_status(&container, &status);
-		if (!all && status.state != CONTAINER_RUNNING)
+		if (!all && !container_is_up(&status) && status.state != CONTAINER_RESTARTING)
 			continue;
 		xgrow(rows, len);
 		fill_row(&container, &status, &rows[len++]);
@@ -247,8 +313,31 @@ void container_rows_free(struct container_row *rows, size_t len)
 		free(rows[i].image);
 		free(rows[i].command);
 		free(rows[i].ports);
+		free(rows[i].health);
+		free(rows[i].labels);
+		free(rows[i].networks);
 	}
 	free(rows);
+}
+
+json_t *container_ports_list(struct store *store, const char *name, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	json_t *list = json_array();
+	const json_t *port;
+	size_t i;
+
+	if (container_open(store, name, &container, err) < 0) {
+		json_decref(list);
+		return NULL;
+	}
+	json_array_foreach(json_object_get(container.record, "Ports"), i, port) {
+		const char *ip = host_config_text(port, "HostIp");
+		_cleanup_(freep) char *inside = xprintf("%d/%s", (int)host_config_number(port, "ContainerPort"), host_config_is(port, "Udp") ? "udp" : "tcp");
+		_cleanup_(freep) char *outside = xprintf("%s:%d", *ip ? ip : "0.0.0.0", (int)host_config_number(port, "HostPort"));
+		json_array_append_new(list, json_pack("{s:s, s:s}", "Port", inside, "Host", outside));
+	}
+	return list;
 }
 
 static json_t *ports_object(const struct container *container)
@@ -270,17 +359,24 @@ static json_t *ports_object(const struct container *container)
 	return all;
 }
 
-static json_t *state_object(const struct container_status *status)
+static json_t *state_object(const struct container *container, const struct container_status *status)
 {
-	static const char *const words[] = { "created", "running", "exited" };
-	char started[32] = "", finished[32] = "";
+	char started[32] = "0001-01-01T00:00:00Z", finished[32] = "0001-01-01T00:00:00Z"; /* docker's never */
+	json_t *health = json_object_get(container->record, "Health");
 
 	if (status->started)
 		time_print(status->started, started);
 	if (status->finished)
 		time_print(status->finished, finished);
-	return json_pack("{s:s, s:b, s:i, s:i, s:s, s:s}", "Status", words[status->state], "Running", status->state == CONTAINER_RUNNING, "Pid",
-			 status->pid, "ExitCode", status->state == CONTAINER_EXITED ? status->exit_code : 0, "StartedAt", started, "FinishedAt", finished);
+	json_t *state = json_pack("{s:s, s:b, s:b, s:b, s:b, s:i, s:i, s:s, s:s, s:s}", "Status", container_state_name(status->state), "Running",
+				  container_is_up(status), "Paused", status->state == CONTAINER_PAUSED, "Restarting",
+				  status->state == CONTAINER_RESTARTING, "Dead", 0, "Pid", status->pid, "ExitCode",
+				  container_is_up(status) || status->state == CONTAINER_CREATED ? 0 : status->exit_code, "Error", "", "StartedAt", started,
+				  "FinishedAt", finished);
+	if (health_has_check(container->record))
+		json_object_set_new(state, "Health", health ? json_incref(health) :
+							       json_pack("{s:s, s:i, s:[]}", "Status", "starting", "FailingStreak", 0, "Log"));
+	return state;
 }
 
 static void copy_key(json_t *to, const char *name, const json_t *from, const char *key)
@@ -302,14 +398,15 @@ json_t *container_inspect(struct store *store, const char *name, struct error *e
 	const json_t *record = container.record;
 	_cleanup_(freep) char *log = path_join(container.bundle, "log"), *slashed = xprintf("/%s", container_text(&container, "Name"));
 	json_t *config = json_object(), *object = json_object();
-	static const char *const of_config[] = { "Hostname", "User", "WorkingDir", "Env", "Labels", "Tty", "StopSignal" };
+	static const char *const of_config[] = { "Hostname", "User", "WorkingDir", "Env", "Labels", "Tty", "OpenStdin", "StopSignal", "StopTimeout", "Healthcheck" };
 	for (size_t i = 0; i < array_len(of_config); i++)
 		copy_key(config, of_config[i], record, of_config[i]);
 	copy_key(config, "Image", record, "ImageName");
 	copy_key(config, "Cmd", record, "Args");
 	json_object_set_new(object, "Id", json_string(container.id));
 	copy_key(object, "Created", record, "Created");
-	json_object_set_new(object, "State", state_object(&status));
+	json_object_set_new(object, "State", state_object(&container, &status));
+	json_object_set_new(object, "RestartCount", json_integer(host_config_number(record, "RestartCount")));
 	copy_key(object, "Image", record, "Image");
 	json_object_set_new(object, "LogPath", json_string(log));
 	json_object_set_new(object, "Name", json_string(slashed));

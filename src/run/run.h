@@ -4,6 +4,8 @@
  * conmon and the runtime say (exit file, pid file) is the truth; the record only says what was wanted. */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
+#include <jansson.h>
+
 #include "emu/emu.h"
 #include "store/layer.h"
 
@@ -62,23 +64,43 @@ struct container_options {
 	const struct mount_spec *mounts;
 	size_t mounts_len;
 	struct strlist labels;
-	bool detach, remove, interactive, terminal, read_only, init;
-	int64_t memory, pids; /* 0: no limit */
-	double cpus;
+	bool interactive, terminal, publish_all;
+	const char *stop_signal; /* NULL: the image's */
+	int64_t stop_timeout;	 /* seconds; -1: the default */
+	json_t *host;		 /* docker's HostConfig (host_config.h); borrowed */
+	json_t *health;		 /* docker's Healthcheck, over the image's, key by key; borrowed, or NULL */
 };
-enum container_state { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED };
+enum container_state { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED, CONTAINER_PAUSED, CONTAINER_RESTARTING };
+const char *container_state_name(enum container_state state); /* docker's word */
 struct container_row {
-	char *id, *name, *image, *command, *ports; /* owned */
+	char *id, *name, *image, *command, *ports, *health, *labels, *networks; /* owned; health "" if it has no check */
 	enum container_state state;
 	int exit_code, pid;
 	time_t created, started, finished;
 };
 /* Detached: prints nothing, returns 0 once it runs, *ret_id owned by the caller. Foreground: returns the exit code at its end. */
-int container_run(struct store *store, const struct image *image, const struct container_options *options, char **ret_id, struct error *err);
+int container_run(struct store *store, const struct image *image, const struct container_options *options, bool detach, char **ret_id,
+		  struct error *err);
+/* The record alone; *ret_id is owned by the caller. */
+int container_create(struct store *store, const struct image *image, const struct container_options *options, char **ret_id, struct error *err);
+/* Detached; one that runs is fine. */
+int container_start(struct store *store, const char *name, struct error *err);
+int container_start_foreground(struct store *store, const char *name, struct error *err); /* the exit code */
+int container_restart(struct store *store, const char *name, int timeout, struct error *err); /* timeout as for stop */
+int container_rename(struct store *store, const char *name, const char *to, struct error *err);
+/* Blocks until it has ended: the exit code. */
+int container_wait(struct store *store, const char *name, struct error *err);
+int container_pause(struct store *store, const char *name, bool pause, struct error *err);
+/* The life of a container's supervisor (supervise.c), for the hidden command that is one. */
+int container_supervise(struct store *store, const char *id, int64_t generation, struct error *err);
+/* What conmon calls at its end: another supervisor, if its own was killed. */
+int container_ended(const char *root, const char *id, struct error *err);
+/* After a reboot: starts what its restart policy wants running, and tells which. */
+int containers_revive(struct store *store, void (*started)(const char *id), struct error *err);
 int containers_list(struct store *store, bool all, struct container_row **ret, size_t *ret_len, struct error *err);
 void container_rows_free(struct container_row *rows, size_t len);
 /* `name` is a name or the start of an id. */
-int container_stop(struct store *store, const char *name, int timeout, struct error *err); /* seconds; then SIGKILL */
+int container_stop(struct store *store, const char *name, int timeout, struct error *err); /* seconds, then SIGKILL; -1: the container's */
 /* "SIGTERM", "term", "15". */
 int signal_parse(const char *text, int *ret, struct error *err);
 int container_kill(struct store *store, const char *name, int signal_number, struct error *err);
@@ -87,10 +109,44 @@ struct exec_options {
 	struct strlist argv, env;
 	const char *user, *cwd;
 	bool interactive, terminal, detach;
+	bool quiet;	      /* wait for it, but show nothing */
+	const char *pid_file; /* gets its process id; or NULL */
 };
 int container_exec(struct store *store, const char *name, const struct exec_options *options, struct error *err); /* exit code */
-/* Writes to stdout (and stderr). `tail` -1: all. Returns when the container ended, or at once without follow. */
-int container_logs(struct store *store, const char *name, bool follow, int64_t tail, bool timestamps, struct error *err);
+struct log_options {
+	bool follow, timestamps;
+	int64_t tail;	      /* lines; -1: all */
+	struct timespec since, until; /* 0: no limit; until is exclusive */
+};
+/* Writes to stdout (and stderr). Returns when the container ended, or at once without follow. */
+int container_logs(struct store *store, const char *name, const struct log_options *options, struct error *err);
+/* Its files, without volumes, as a tar. */
+int container_export(struct store *store, const char *name, int to, struct error *err);
+/* Our stdin, stdout and stderr on one that runs detached, until it ends (its exit code) or ^P^Q (0). */
+int container_attach(struct store *store, const char *name, bool use_stdin, struct error *err);
+/* Puts the keys of `host` (docker's HostConfig) over the container's, for its next start; its restart policy at once. */
+int container_update(struct store *store, const char *name, json_t *host, struct error *err);
+/* "0.0.0.0:6379->6379/tcp" of what is published, one each; a new array of {"Port", "Host"}. */
+json_t *container_ports_list(struct store *store, const char *name, struct error *err);
+struct process_row {
+	int pid, parent;
+	uid_t uid;
+	char state;
+	int64_t cpu_ms, memory; /* resident bytes */
+	char *command;		/* owned */
+};
+int container_processes(struct store *store, const char *name, struct process_row **ret, size_t *ret_len, struct error *err);
+void processes_free(struct process_row *rows, size_t len);
+
+/* ---- volumes ---- */
+struct volume_row {
+	char *name, *path, *used_by; /* owned; used_by: containers, "a, b", or "" */
+	time_t created;
+};
+int volume_create(struct store *store, const char *name, struct error *err); /* there already is fine */
+int volumes_list(struct store *store, struct volume_row **ret, size_t *ret_len, struct error *err);
+void volume_rows_free(struct volume_row *rows, size_t len);
+int volume_remove(struct store *store, const char *name, struct error *err); /* ERROR_BUSY if a container has it */
 /* docker's `inspect` object; a new reference. */
 json_t *container_inspect(struct store *store, const char *name, struct error *err);
 #endif

@@ -126,17 +126,41 @@ static void etc_files_clear(struct etc_files *files)
 	free(files->hostname);
 }
 
+static void add_name_servers(const json_t *list, struct buf *ret)
+{
+	const json_t *address;
+	size_t i;
+
+	json_array_foreach(list, i, address)
+		buf_printf(ret, "nameserver %s\n", json_string_value(address));
+}
+
+/* "NAME:ADDRESS", checked when it was taken. */
+static void add_hosts(const json_t *list, struct buf *ret)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		const char *name = json_string_value(item), *colon = strchrnul(name, ':');
+		buf_printf(ret, "%s\t%.*s\n", *colon ? colon + 1 : "", (int)(colon - name), name);
+	}
+}
+
 static int write_etc(const struct sandbox *sandbox, const char *bundle, const char *hostname, struct etc_files *ret, struct error *err)
 {
 	struct buf host _cleanup_(buf_free) = { 0 }, resolv _cleanup_(buf_free) = { 0 }, hosts _cleanup_(buf_free) = { 0 };
 	_cleanup_(freep) char *name_line = xprintf("%s\n", hostname);
 
 	read_host("/etc/resolv.conf", &host);
-	network_resolv_conf(host.data, sandbox->network, &resolv);
+	add_name_servers(json_object_get(sandbox->host, "Dns"), &resolv);
+	if (!resolv.len)
+		network_resolv_conf(host.data, sandbox->network, &resolv);
 	if (sandbox->network == NETWORK_HOST)
 		read_host("/etc/hosts", &hosts);
 	if (!hosts.len)
 		buf_printf(&hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n", hostname);
+	add_hosts(json_object_get(sandbox->host, "ExtraHosts"), &hosts);
 	if (write_text(bundle, "resolv.conf", resolv.data ? resolv.data : "", &ret->resolv_conf, err) < 0)
 		return -1;
 	if (write_text(bundle, "hosts", hosts.data, &ret->hosts, err) < 0)
@@ -210,6 +234,8 @@ static json_t *make_config(const struct sandbox *sandbox, const struct user *use
 		.mqueue = kernel_has_mqueue(),
 		.filter = sandbox->filter,
 		.capabilities = capabilities_possible(),
+		.host = sandbox->host,
+		.init = sandbox->init,
 		.cgroups_path = cgroup,
 		.resolv_conf = etc->resolv_conf,
 		.hosts = etc->hosts,
@@ -273,14 +299,15 @@ int sandbox_enter(const struct sandbox *sandbox, struct mountpoints *made, struc
 	return write_text(bundle, "config.json", text, NULL, err);
 }
 
-char *sandbox_process(int tree, const struct exec_options *options, const struct strlist *env, const char *user_text, const char *cwd, struct error *err)
+char *sandbox_process(int tree, const struct exec_options *options, const struct strlist *env, const char *user_text, const char *cwd,
+		      const json_t *host, struct error *err)
 {
 	struct user user;
 
 	if (user_find(tree, options->user ? options->user : user_text, &user, err) < 0)
 		return NULL;
 	struct spec spec = { .argv = &options->argv, .env = env, .cwd = options->cwd ? options->cwd : cwd, .user = &user,
-			     .terminal = options->terminal, .capabilities = capabilities_possible() };
+			     .terminal = options->terminal, .capabilities = capabilities_possible(), .host = host };
 	json_t *process _cleanup_(json_release) = spec_process(&spec);
 	if (!process)
 		error_set(err, ERROR_INVALID, "an argument or variable is not UTF-8");

@@ -1,6 +1,8 @@
 /* From a description to a bundle that a runtime can start: what RUN steps and containers have in common. */
 #ifndef RUN_SANDBOX_H
 #define RUN_SANDBOX_H
+#include <jansson.h>
+
 #include "run/mountpoint.h"
 #include "run/run.h"
 
@@ -16,6 +18,8 @@ struct sandbox {
 	const struct mount_spec *mounts;
 	size_t mounts_len;
 	const char *id; /* of a container, or NULL: names its cgroup where the runtime makes one */
+	const json_t *host; /* docker's HostConfig of a container, or NULL */
+	const char *init;   /* see spec.h, or NULL */
 	bool terminal, read_only;
 	bool filter; /* refuse system calls that a service has no use for (seccomp.h) */
 	/* Called when the tree is mounted, with a descriptor of it, before a user namespace is entered; may be NULL. */
@@ -28,5 +32,6 @@ int sandbox_enter(const struct sandbox *sandbox, struct mountpoints *made, struc
 /* dir + "/bundle"; owned by the caller. */
 char *sandbox_bundle(const char *dir);
 /* The process of `exec` for a bundle whose tree is `tree`: runtime-spec's process object as text. Owned by the caller. */
-char *sandbox_process(int tree, const struct exec_options *options, const struct strlist *env, const char *user, const char *cwd, struct error *err);
+char *sandbox_process(int tree, const struct exec_options *options, const struct strlist *env, const char *user, const char *cwd,
+		      const json_t *host, struct error *err);
 #endif

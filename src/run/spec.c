@@ -1,27 +1,15 @@
 /* config.json: see spec.h. What a container may do is docker's default: its capabilities, masked and read-only paths, mounts. */
 #include "run/spec.h"
 
-#include <linux/capability.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/json.h"
+#include "run/host_config.h"
 #include "run/seccomp.h"
-
-/* name, number: what docker gives by default */
-#define CAPABILITIES(X)                         \
-	X("CAP_CHOWN", CAP_CHOWN)               \
-	X("CAP_DAC_OVERRIDE", CAP_DAC_OVERRIDE) \
-	X("CAP_FSETID", CAP_FSETID)             \
-	X("CAP_FOWNER", CAP_FOWNER)             \
-	X("CAP_MKNOD", CAP_MKNOD)               \
-	X("CAP_NET_RAW", CAP_NET_RAW)           \
-	X("CAP_SETGID", CAP_SETGID)             \
-	X("CAP_SETUID", CAP_SETUID)             \
-	X("CAP_SETFCAP", CAP_SETFCAP)           \
-	X("CAP_SETPCAP", CAP_SETPCAP)           \
-	X("CAP_NET_BIND_SERVICE", CAP_NET_BIND_SERVICE) \
-	X("CAP_SYS_CHROOT", CAP_SYS_CHROOT)     \
-	X("CAP_KILL", CAP_KILL)                 \
-	X("CAP_AUDIT_WRITE", CAP_AUDIT_WRITE)
 
 static const char *const masked[] = {
 	"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
@@ -40,24 +28,38 @@ static json_t *string_array(const char *const *items, size_t len)
 	return array;
 }
 
-static json_t *capability_sets(uint64_t possible)
+static json_t *capability_sets(uint64_t set)
 {
-	static const struct {
-		const char *name;
-		int number;
-	} all[] = {
-#define X(name, number) { name, number },
-		CAPABILITIES(X)
-#undef X
-	};
 	json_t *names = json_array();
 
-	for (size_t i = 0; i < array_len(all); i++)
-		if (possible >> all[i].number & 1)
-			json_array_append_new(names, json_string(all[i].name));
+	for (int i = 0; capability_name(i); i++) {
+		char name[64];
+		snprintf(name, sizeof name, "CAP_%s", capability_name(i));
+		if (set >> i & 1)
+			json_array_append_new(names, json_string(name));
+	}
 	json_t *sets = json_pack("{s:O, s:O, s:O}", "bounding", names, "effective", names, "permitted", names);
 	json_decref(names);
 	return sets;
+}
+
+static json_t *rlimit_list(const json_t *host)
+{
+	json_t *list = json_array();
+	const json_t *limit;
+	size_t i;
+
+	json_array_foreach(json_object_get(host, "Ulimits"), i, limit) {
+		char name[64];
+		snprintf(name, sizeof name, "RLIMIT_%s", host_config_text(limit, "Name"));
+		for (char *at = name; *at; at++)
+			*at = (char)toupper((unsigned char)*at);
+		/* -1, no limit, is the largest number */
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "type", name, "soft", json_object_get(limit, "Soft") ?
+						      json_incref(json_object_get(limit, "Soft")) : json_integer(0), "hard",
+						      json_incref(json_object_get(limit, "Hard"))));
+	}
+	return list;
 }
 
 static json_t *user_object(const struct user *user)
@@ -100,9 +102,10 @@ static json_t *environment(const struct spec *spec)
 
 json_t *spec_process(const struct spec *spec)
 {
-	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", spec->terminal, "user", user_object(spec->user), "args",
+	return json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:o, s:b}", "terminal", spec->terminal, "user", user_object(spec->user), "args",
 			 whole_list(spec->argv), "env", environment(spec), "cwd", str_empty(spec->cwd) ? "/" : spec->cwd,
-			 "capabilities", capability_sets(spec->capabilities), "noNewPrivileges", false);
+			 "capabilities", capability_sets(host_config_capabilities(spec->host, spec->capabilities)), "rlimits", rlimit_list(spec->host),
+			 "noNewPrivileges", host_config_no_new_privileges(spec->host));
 }
 
 /* `options` are separated by commas. */
@@ -121,22 +124,38 @@ static void add_bind(json_t *mounts, const char *source, const char *target, boo
 		add_mount(mounts, target, "bind", source, read_only ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
 }
 
+/* docker's defaults, and behind them what the user says. */
+static void add_tmpfs(json_t *mounts, json_t *list)
+{
+	const char *target;
+	json_t *options;
+
+	json_object_foreach(list, target, options) {
+		const char *more = json_string_value(options);
+		_cleanup_(freep) char *all = xprintf("nosuid,nodev,noexec,mode=1777%s%s", str_empty(more) ? "" : ",", more);
+		add_mount(mounts, target, "tmpfs", "tmpfs", all);
+	}
+}
+
 static json_t *mount_list(const struct spec *spec)
 {
 	json_t *mounts = json_array();
+	char shm[128];
 
 	add_mount(mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
 	add_mount(mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
 	add_mount(mounts, "/dev/pts", "devpts", "devpts",
 		  spec->map_tty ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5" : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
-	add_mount(mounts, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k");
+	snprintf(shm, sizeof shm, "nosuid,noexec,nodev,mode=1777,size=%lld",
+		 host_config_number(spec->host, "ShmSize") ? (long long)host_config_number(spec->host, "ShmSize") : 67108864LL);
+	add_mount(mounts, "/dev/shm", "tmpfs", "shm", shm);
 	if (spec->mqueue)
 		add_mount(mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
 	/* rro: what is mounted below it (cgroups) must be read-only as well */
 	if (spec->bind_sys)
 		add_mount(mounts, "/sys", "bind", "/sys", "rbind,rslave,nosuid,noexec,nodev,rro");
 	else
-		add_mount(mounts, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro");
+		add_mount(mounts, "/sys", "sysfs", "sysfs", host_config_is(spec->host, "Privileged") ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
 	add_bind(mounts, spec->resolv_conf, "/etc/resolv.conf", false);
 	add_bind(mounts, spec->hostname_file, "/etc/hostname", false);
 	add_bind(mounts, spec->hosts, "/etc/hosts", false);
@@ -147,6 +166,10 @@ static json_t *mount_list(const struct spec *spec)
 		else
 			add_mount(mounts, mount->target, "tmpfs", "tmpfs", "nosuid,nodev,mode=1777");
 	}
+	add_tmpfs(mounts, json_object_get(spec->host, "Tmpfs"));
+	/* in /dev, which is the runtime's: it leaves no trace in the layer */
+	if (spec->init)
+		add_bind(mounts, spec->init, SPEC_INIT, true);
 	return mounts;
 }
 
@@ -160,11 +183,49 @@ static json_t *namespace_list(const struct spec *spec)
 	return list;
 }
 
+/* A device file of this machine; what is none, or is gone, is left out: the runtime could not make it either. */
+static void add_device(json_t *list, const char *from, const char *to)
+{
+	struct stat info;
+
+	if (stat(from, &info) < 0 || (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode)))
+		return;
+	json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "path", to, "type", S_ISCHR(info.st_mode) ? "c" : "b", "major",
+					      (int)major(info.st_rdev), "minor", (int)minor(info.st_rdev), "fileMode", (int)(info.st_mode & 07777),
+					      "uid", (int)info.st_uid, "gid", (int)info.st_gid));
+}
+
+static json_t *device_list(const struct spec *spec)
+{
+	static const char *const own[] = { "null", "zero", "full", "random", "urandom", "tty", "console", "ptmx" }; /* the runtime makes them */
+	json_t *list = json_array();
+	const json_t *device;
+	struct dirent *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(spec->host, "Devices"), i, device)
+		add_device(list, host_config_text(device, "PathOnHost"), host_config_text(device, "PathInContainer"));
+	DIR *dev = host_config_is(spec->host, "Privileged") ? opendir("/dev") : NULL;
+	while (dev && (entry = readdir(dev))) {
+		_cleanup_(freep) char *path = xprintf("/dev/%s", entry->d_name);
+		bool known = entry->d_type == DT_LNK;
+		for (i = 0; i < array_len(own); i++)
+			known |= str_equal(own[i], entry->d_name);
+		if (!known)
+			add_device(list, path, path);
+	}
+	if (dev)
+		closedir(dev);
+	return list;
+}
+
 json_t *spec_make(const struct spec *spec)
 {
-	json_t *linux_part = json_pack("{s:o, s:o, s:o}", "namespaces", namespace_list(spec), "maskedPaths", string_array(masked, array_len(masked)),
-				       "readonlyPaths", string_array(read_only_paths, array_len(read_only_paths)));
-	json_t *filter = spec->filter ? seccomp_make() : NULL;
+	bool privileged = host_config_is(spec->host, "Privileged");
+	json_t *linux_part = json_pack("{s:o, s:o, s:o, s:o}", "namespaces", namespace_list(spec), "maskedPaths",
+				       string_array(masked, privileged ? 0 : array_len(masked)), "readonlyPaths",
+				       string_array(read_only_paths, privileged ? 0 : array_len(read_only_paths)), "devices", device_list(spec));
+	json_t *filter = spec->filter ? seccomp_for(host_config_seccomp(spec->host), host_config_capabilities(spec->host, spec->capabilities)) : NULL;
 
 	if (filter)
 		json_object_set_new(linux_part, "seccomp", filter);

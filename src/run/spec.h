@@ -6,6 +6,8 @@
 #include "run/run.h"
 #include "run/user.h"
 
+#define SPEC_INIT "/dev/init"
+
 struct spec {
 	const char *root; /* absolute path of the tree */
 	bool read_only;
@@ -20,6 +22,8 @@ struct spec {
 	bool mqueue;	     /* the kernel has it */
 	bool filter;	     /* system calls, see seccomp.h */
 	uint64_t capabilities; /* those that we can give: bit i is capability i */
+	const json_t *host;    /* docker's HostConfig, or NULL for its defaults */
+	const char *init;      /* a program of this machine to bind at SPEC_INIT, or NULL */
 	const char *cgroups_path; /* for a runtime that makes its own; or NULL */
 	const char *resolv_conf, *hosts, *hostname_file; /* files to bind; NULL: none */
 	const struct mount_spec *mounts;

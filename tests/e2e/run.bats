@@ -1,29 +1,10 @@
 #!/usr/bin/env bats
 # Containers from beginning to end: native and emulated, in the foreground and detached, and what remains when things are killed.
 load common
+load run_common
 
-setup_file() {
-  setup_folder
-  busybox_tar "$T/native.tar"
-  "$SAMPAN" import "$T/native.tar" native:1 >/dev/null
-}
-
-teardown_file() {
-  "$SAMPAN" ps -aq | xargs -r "$SAMPAN" rm -f >/dev/null
-  remove_folder
-}
-
-# A name of its own for each test, so that they can run side by side.
-name() { echo "t$BATS_TEST_NUMBER"; }
-
-wait_for() { # SECONDS COMMAND…
-  local tries # not n: the functions that it calls see it
-  for ((tries = 0; tries < $1 * 10; tries++)); do
-    "${@:2}" && return 0
-    sleep 0.1
-  done
-  return 1
-}
+setup_file() { setup_containers; }
+teardown_file() { remove_containers; }
 
 @test "the foreground gives output, exit code and user" {
   run "$SAMPAN" run --rm --network host -u bob -w /tmp -e A=b native:1 sh -c 'echo $A; pwd; id -u; id -G; exit 7'
@@ -87,7 +68,7 @@ wait_for() { # SECONDS COMMAND…
   [ -w /dev/net/tun ] || skip "no /dev/net/tun"
   n=$(name) port=$(free_port)
   "$SAMPAN" run -d --name "$n" -p "127.0.0.1:$port:77" native:1 sh -c 'while :; do echo hello | nc -l -p 77; done'
-  answer() { [ "$(timeout 2 nc 127.0.0.1 "$port" </dev/null | head -n 1)" = hello ]; }
+  answer() { [ "$(timeout 2 busybox nc 127.0.0.1 "$port" </dev/null | head -n 1)" = hello ]; }
   wait_for 15 answer
   run "$SAMPAN" ps
   [[ $output == *"127.0.0.1:$port->77/tcp"* ]]

@@ -1,0 +1,12 @@
+/* The part of docker's Go templates that people write on a command line. */
+#ifndef CMD_TEMPLATE_H
+#define CMD_TEMPLATE_H
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Appends `text` with {{.Key}}, {{.Key.Key}}, {{json .Key}}, {{len .Key}} and {{index .Key "name"}} replaced by what `object` has there, \t and \n by a tab
+ * and a newline. Keys that aren't there, and what we don't know (range, if …), are ERROR_USAGE. */
+int template_print(const char *text, const json_t *object, struct buf *ret, struct error *err);
+#endif

@@ -1,0 +1,165 @@
+/* sampan volume: folders with names that outlive containers. */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "cmd/command.h"
+#include "cmd/template.h"
+#include "run/names.h"
+#include "run/run.h"
+
+static bool force;
+static const char *format;
+
+static const struct option_spec options[] = {
+	{ 'f', "format", OPTION_STRING, &format, "json|TEMPLATE", "of ls: json; of inspect: a part of it, like '{{.Mountpoint}}'" },
+	{ 0, "force", OPTION_FLAG, &force, NULL, "of prune: do not ask; it never does" },
+	{ 0 },
+};
+
+static const struct table_column columns[] = { { "VOLUME NAME", "name" }, { "USED BY", "used_by" }, { NULL, "path" } };
+
+static int list(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	struct table *table _cleanup_(table_free) = table_new(columns, array_len(columns));
+	struct volume_row *rows = NULL;
+	size_t len = 0;
+
+	(void)argc, (void)argv;
+	if (volumes_list(store, &rows, &len, err) < 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (context->quiet)
+			puts(rows[i].name);
+		table_cell(table, rows[i].name);
+		table_cell(table, rows[i].used_by);
+		table_cell(table, rows[i].path);
+	}
+	if (!context->quiet)
+		table_print(table, str_equal(format, "json") ? FORMAT_JSON : context->format, stdout);
+	volume_rows_free(rows, len);
+	return 0;
+}
+
+static int create(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	char made_up[65];
+
+	(void)context;
+	random_hex(made_up, 32);
+	const char *name = argc ? argv[0] : made_up;
+	if (volume_create(store, name, err) < 0)
+		return -1;
+	puts(name);
+	return 0;
+}
+
+static json_t *volume_object(const struct volume_row *row)
+{
+	char when[32];
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "Name", row->name, "Driver", "local", "Mountpoint", row->path, "CreatedAt",
+			 time_print(row->created, when), "Scope", "local");
+}
+
+static int inspect_one(const struct volume_row *rows, size_t len, const char *name, json_t *all, struct error *err)
+{
+	struct buf line _cleanup_(buf_free) = { 0 };
+	size_t i = 0;
+
+	while (i < len && !str_equal(rows[i].name, name))
+		i++;
+	if (i == len)
+		return error_set(err, ERROR_NOT_FOUND, "no such volume: %s", name);
+	json_t *object = volume_object(&rows[i]);
+	json_array_append_new(all, object);
+	if (!format || str_equal(format, "json"))
+		return 0;
+	if (template_print(format, object, &line, err) < 0)
+		return -1;
+	puts(line.data ? line.data : "");
+	return 0;
+}
+
+static int inspect(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	json_t *all _cleanup_(json_release) = json_array();
+	struct volume_row *rows = NULL;
+	size_t len = 0;
+	int result = volumes_list(store, &rows, &len, err);
+
+	(void)context;
+	for (int i = 0; i < argc && result == 0; i++)
+		result = inspect_one(rows, len, argv[i], all, err);
+	_cleanup_(freep) char *text = json_dumps(all, JSON_INDENT(4) | JSON_PRESERVE_ORDER);
+	if (result == 0 && text && (!format || str_equal(format, "json")))
+		puts(text);
+	volume_rows_free(rows, len);
+	return result;
+}
+
+static int remove_all(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	(void)context;
+	for (int i = 0; i < argc; i++) {
+		if (volume_remove(store, argv[i], err) < 0)
+			return -1;
+		puts(argv[i]);
+	}
+	return 0;
+}
+
+static int prune(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	struct volume_row *rows = NULL;
+	size_t len = 0;
+	int result = volumes_list(store, &rows, &len, err);
+
+	(void)context, (void)argc, (void)argv;
+	for (size_t i = 0; i < len && result == 0; i++) {
+		if (*rows[i].used_by)
+			continue;
+		result = volume_remove(store, rows[i].name, err);
+		if (result == 0)
+			puts(rows[i].name);
+	}
+	volume_rows_free(rows, len);
+	return result;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct context *context, struct store *store, int argc, char **argv, struct error *err);
+	int min_args, max_args;
+} acts[] = {
+	{ "create", create, 0, 1 }, { "ls", list, 0, 0 }, { "inspect", inspect, 1, 1000 }, { "rm", remove_all, 1, 1000 }, { "prune", prune, 0, 0 },
+};
+
+static int run(struct context *context, int argc, char **argv, struct error *err)
+{
+	struct store *store _cleanup_(store_close) = NULL;
+	const char *names[array_len(acts) + 1] = { NULL };
+
+	for (size_t i = 0; i < array_len(acts); i++) {
+		names[i] = acts[i].name;
+		if (!str_equal(argv[0], acts[i].name))
+			continue;
+		if (argc - 1 < acts[i].min_args || argc - 1 > acts[i].max_args)
+			return error_set(err, ERROR_USAGE, "too %s arguments for 'volume %s'", argc - 1 < acts[i].min_args ? "few" : "many", argv[0]);
+		return store_open(context->root, &store, err) < 0 ? -1 : acts[i].run(context, store, argc - 1, argv + 1, err);
+	}
+	const char *near = str_nearest(argv[0], names);
+	error_set(err, ERROR_USAGE, "'volume %s' is not known: use create, ls, inspect, rm or prune", argv[0]);
+	return near ? error_hint(err, "did you mean 'sampan volume %s'?", near) : -1;
+}
+
+const struct command command_volume = {
+	.name = "volume",
+	.group = "Containers",
+	.usage = "create [NAME] | ls | inspect NAME… | rm NAME… | prune",
+	.summary = "Folders with names that outlive containers",
+	.details = "'sampan run -v NAME:/PATH' makes one, too. prune removes those that no container has, running or not.",
+	.options = options,
+	.min_args = 1,
+	.max_args = -1,
+	.run = run,
+};

@@ -1,0 +1,107 @@
+/* Walking /proc: see processes.h. */
+#include "run/processes.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "run/container.h"
+
+enum { STAT_SIZE_MAX = 4096, COMMAND_MAX = 65536 };
+
+static bool same_namespace(const char *pid, const struct stat *wish)
+{
+	_cleanup_(freep) char *path = xprintf("/proc/%s/ns/pid", pid);
+	struct stat info;
+
+	return stat(path, &info) == 0 && info.st_ino == wish->st_ino && info.st_dev == wish->st_dev;
+}
+
+/* Arguments with blanks between them; a kernel's name in brackets where there are none. */
+static char *command_of(const char *pid, const char *name, int name_len)
+{
+	_cleanup_(freep) char *path = xprintf("/proc/%s/cmdline", pid);
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	if (file_read(AT_FDCWD, path, COMMAND_MAX, &text, NULL) < 0 || !text.len)
+		return xprintf("[%.*s]", name_len, name);
+	for (size_t i = 0; i + 1 < text.len; i++)
+		if (!text.data[i])
+			text.data[i] = ' ';
+	return buf_steal(&text);
+}
+
+/* False if it is gone. */
+static bool read_one(const char *pid, struct process_row *ret)
+{
+	_cleanup_(freep) char *path = xprintf("/proc/%s/stat", pid), *folder = xprintf("/proc/%s", pid);
+	struct buf text _cleanup_(buf_free) = { 0 };
+	struct process_row row = { .pid = atoi(pid) };
+	unsigned long long user = 0, system = 0;
+	long long pages = 0;
+	struct stat info;
+
+	if (stat(folder, &info) < 0 || file_read(AT_FDCWD, path, STAT_SIZE_MAX, &text, NULL) < 0 || !text.data)
+		return false;
+	const char *open = strchr(text.data, '('), *close = strrchr(text.data, ')');
+	if (!open || !close ||
+	    sscanf(close + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %*u %*u %lld", &row.state, &row.parent,
+		   &user, &system, &pages) != 5)
+		return false;
+	row.uid = info.st_uid;
+	row.cpu_ms = (int64_t)((user + system) * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+	row.memory = (int64_t)pages * sysconf(_SC_PAGESIZE);
+	row.command = command_of(pid, open + 1, (int)(close - open - 1));
+	*ret = row;
+	return true;
+}
+
+int processes_of(int pid, struct process_row **ret, size_t *ret_len, struct error *err)
+{
+	_cleanup_(freep) char *path = xprintf("/proc/%d/ns/pid", pid);
+	struct process_row *rows = NULL;
+	struct stat namespace;
+	struct dirent *entry;
+	size_t len = 0;
+
+	if (stat(path, &namespace) < 0)
+		return error_errno(err, errno, "cannot find the processes of the container");
+	DIR *proc = opendir("/proc");
+	while (proc && (entry = readdir(proc))) {
+		struct process_row row;
+		if (!isdigit((unsigned char)entry->d_name[0]) || !same_namespace(entry->d_name, &namespace) || !read_one(entry->d_name, &row))
+			continue;
+		xgrow(rows, len);
+		rows[len++] = row;
+	}
+	if (proc)
+		closedir(proc);
+	*ret = rows;
+	*ret_len = len;
+	return 0;
+}
+
+void processes_free(struct process_row *rows, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		free(rows[i].command);
+	free(rows);
+}
+
+int container_processes(struct store *store, const char *name, struct process_row **ret, size_t *ret_len, struct error *err)
+{
+	struct container container _cleanup_(container_clear) = { 0 };
+	struct container_status status;
+
+	if (container_open(store, name, &container, err) < 0)
+		return -1;
+	container_status(&container, &status);
+	if (!container_is_up(&status))
+		return error_set(err, ERROR_INVALID, "container %s is not running", name);
+	return processes_of(status.pid, ret, ret_len, err);
+}

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# The life of a container by single commands, and what is listed meanwhile.
+load common
+load run_common
+
+setup_file() { setup_containers; }
+teardown_file() { remove_containers; }
+
+@test "create, start, stop, start again: what it wrote is there, its log goes on" {
+  n=$(name)
+  id=$("$SAMPAN" create --name "$n" --network host native:1 sh -c 'echo run >>/runs; wc -l </runs; trap "exit 0" TERM; while :; do sleep 0.1; done')
+  state_is "$n" created
+  run "$SAMPAN" wait "$n"
+  [ "$status" -eq 1 ]
+  [ "$("$SAMPAN" start "$n")" = "$n" ]
+  state_is "$n" running
+  "$SAMPAN" start "$n" # is fine
+  wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n"')" = 1 ]'
+  "$SAMPAN" stop "$n"
+  state_is "$n" exited
+  "$SAMPAN" start "${id:0:8}"
+  wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n"')" = $'"'1\n2'"' ]'
+  "$SAMPAN" restart -t 5 "$n"
+  wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n"')" = $'"'1\n2\n3'"' ]'
+  "$SAMPAN" rm -f "$n"
+}
+
+@test "start -a runs in this terminal and gives the exit code" {
+  n=$(name)
+  "$SAMPAN" create --name "$n" --network host native:1 sh -c 'echo here; exit 6'
+  run "$SAMPAN" start -a "$n"
+  [ "$status" -eq 6 ]
+  [ "$output" = here ]
+  run "$SAMPAN" start -a "$n"
+  [ "$status" -eq 6 ]
+}
+
+@test "wait gives the exit code, also of one that has ended" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host native:1 sh -c 'sleep 0.5; exit 9'
+  [ "$("$SAMPAN" wait "$n")" = 9 ]
+  [ "$("$SAMPAN" wait "$n")" = 9 ]
+}
+
+@test "pause stops every process, unpause lets them go on, stop works in between" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host native:1 sh -c 'while :; do echo tick; sleep 0.05; done'
+  wait_for 10 bash -c '"$SAMPAN" logs '"$n"' | grep -q tick'
+  "$SAMPAN" pause "$n"
+  state_is "$n" paused
+  [[ $("$SAMPAN" ps) == *"(Paused)"*"$n"* ]]
+  one=$("$SAMPAN" logs "$n" | wc -l)
+  sleep 0.4
+  [ "$("$SAMPAN" logs "$n" | wc -l)" -eq "$one" ]
+  run "$SAMPAN" exec "$n" true
+  [ "$status" -eq 1 ]
+  [[ $output == *paused* ]]
+  run "$SAMPAN" pause "$n"
+  [ "$status" -eq 1 ]
+  "$SAMPAN" unpause "$n"
+  more() { [ "$("$SAMPAN" logs "$n" | wc -l)" -gt "$one" ]; }
+  wait_for 5 more
+  "$SAMPAN" pause "$n"
+  "$SAMPAN" stop -t 0 "$n"
+  state_is "$n" exited
+}
+
+@test "rename frees the old name, and refuses one that is taken" {
+  n=$(name)
+  "$SAMPAN" create --name "$n-a" --network host native:1 true
+  "$SAMPAN" create --name "$n-b" --network host native:1 true
+  run "$SAMPAN" rename "$n-a" "$n-b"
+  [ "$status" -eq 1 ]
+  [[ $output == *"in use"* ]]
+  "$SAMPAN" rename "$n-a" "$n-c"
+  "$SAMPAN" create --name "$n-a" --network host native:1 true
+  [ "$("$SAMPAN" inspect -f '{{.Name}}' "$n-c")" = "/$n-c" ]
+  run "$SAMPAN" rename "$n-c" "-x"
+  [ "$status" -eq 2 ]
+}
+
+@test "ps filters and formats" {
+  n=$(name)
+  "$SAMPAN" create --name "$n-one" -l team=red -l tier=web --network host native:1 true
+  "$SAMPAN" run -d --name "$n-two" -l team=red --network host native:1 sleep 60
+  list() { "$SAMPAN" ps --format '{{.Names}}' "$@" | sort | xargs; }
+  [ "$(list -a --filter label=team=red)" = "$n-one $n-two" ]
+  [ "$(list -a --filter label=team=red --filter label=tier)" = "$n-one" ]
+  [ "$(list --filter name="$n" )" = "$n-two" ]
+  [ "$(list --filter name="$n" --filter status=created)" = "$n-one" ]
+  [ "$(list --filter name="$n" --filter status=created --filter status=running)" = "$n-one $n-two" ]
+  [ "$("$SAMPAN" ps --filter name="$n-two" --format '{{.Names}}\t{{.State}} {{json .Image}}')" = "$n-two"$'\trunning "native:1"' ]
+  [ "$("$SAMPAN" ps --filter name="$n-two" --format json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["state"])')" = running ]
+  for words in "--filter nam=x" "--filter x" "--format {{.Nmaes}}" "--format {{range}}" "--format x"; do
+    # shellcheck disable=SC2086
+    run "$SAMPAN" ps -a $words
+    [ "$status" -eq 2 ]
+  done
+}
+
+@test "top, stats, port, prune" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host native:1 sleep 61
+  [[ $("$SAMPAN" top "$n") == PID*"sleep 61"* ]]
+  run "$SAMPAN" stats "$n"
+  [[ ${lines[0]} == *MEM* && ${lines[1]} == *"$n"* ]]
+  [ "$("$SAMPAN" --format json stats "$n" | python3 -c 'import json, sys; row = json.load(sys.stdin)[0]; print(row["pids"], row["memory"] > 0)')" = "1 True" ]
+  "$SAMPAN" create --name "$n-old" --network host -l "old=$n" native:1 true
+  run "$SAMPAN" prune --filter "label=old=$n"
+  [ "$status" -eq 0 ]
+  run "$SAMPAN" inspect --type container "$n-old"
+  [ "$status" -eq 1 ]
+  state_is "$n" running
+}
+
+@test "logs: since, until, tail, and a log that begins anew" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host native:1 sh -c 'echo early; sleep 2.2; echo late'
+  "$SAMPAN" wait "$n"
+  [ "$("$SAMPAN" logs --since 1s "$n")" != early ]
+  when=$("$SAMPAN" logs -t --tail 1 "$n" | cut -d' ' -f1)
+  [ "$("$SAMPAN" logs --since "$when" "$n")" = late ]
+  [ "$("$SAMPAN" logs --until "$when" "$n")" = early ]
+  [ "$("$SAMPAN" logs --since 1h "$n")" = $'early\nlate' ]
+  run "$SAMPAN" logs --since yesterday "$n"
+  [ "$status" -eq 2 ]
+  "$SAMPAN" run -d --name "$n-big" --network host --log-opt max-size=8k native:1 sh -c 'seq 1 4000; echo last'
+  "$SAMPAN" wait "$n-big"
+  log=$("$SAMPAN" inspect -f '{{.LogPath}}' "$n-big")
+  [ "$(stat -c %s "$log")" -le 16384 ]
+  [[ $("$SAMPAN" logs "$n-big" | tail -n 1) == last ]]
+}
+
+@test "volumes: create, ls, inspect, rm and prune; one in use stays" {
+  n=$(name)
+  [ "$("$SAMPAN" volume create "$n-kept")" = "$n-kept" ]
+  "$SAMPAN" volume create "$n-free"
+  "$SAMPAN" run --name "$n" --network host -v "$n-kept:/data" native:1 sh -c 'echo kept >/data/file'
+  [[ $("$SAMPAN" volume ls) == *"$n-free"*"$n-kept"* ]]
+  [ "$(cat "$("$SAMPAN" volume inspect -f '{{.Mountpoint}}' "$n-kept")/file")" = kept ]
+  run "$SAMPAN" volume rm "$n-kept"
+  [ "$status" -eq 1 ]
+  [[ $output == *"in use"*"$n"* ]]
+  "$SAMPAN" volume prune
+  run "$SAMPAN" volume ls -q
+  [[ $output == *"$n-kept"* && $output != *"$n-free"* ]]
+  "$SAMPAN" rm "$n"
+  "$SAMPAN" volume rm "$n-kept"
+  for words in "rm $n-none" "inspect ../x" "create a/b" "rm .." "lss"; do
+    # shellcheck disable=SC2086
+    run "$SAMPAN" volume $words
+    [ "$status" -ne 0 ]
+  done
+  [ -d "$SAMPAN_ROOT/volumes" ]
+}
+
+@test "attach: input goes in, output comes out, the exit code is the container's" {
+  n=$(name)
+  "$SAMPAN" run -d -i --name "$n" --network host native:1 sh -c 'read line; echo got $line; echo bad >&2; sleep 0.3; exit 8'
+  run bash -c 'echo hello | timeout 20 "$SAMPAN" attach '"$n"' 2>/dev/null'
+  [ "$status" -eq 8 ]
+  [ "$output" = "got hello" ]
+  run "$SAMPAN" attach "$n"
+  [ "$status" -eq 1 ]
+}
+
+@test "export: the files of one that runs and of one that doesn't, ready for import" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host -v "$n-v:/vol" native:1 sh -c 'echo mine >/file; rm /etc/group; echo v >/vol/inside; echo done; sleep 60'
+  wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n"')" = done ]'
+  "$SAMPAN" export -o "$T/$n.tar" "$n"
+  [ "$(tar -xOf "$T/$n.tar" ./file 2>/dev/null || tar -xOf "$T/$n.tar" file)" = mine ]
+  run tar -tf "$T/$n.tar"
+  [[ $output != *etc/group* && $output != *inside* && $output != *.wh.* && $output == *bin/busybox* ]]
+  "$SAMPAN" stop -t 0 "$n"
+  "$SAMPAN" export "$n" >"$T/$n-2.tar"
+  [ "$(tar -tf "$T/$n-2.tar" | grep -v '^\./proc\|^\./dev' | sort)" = "$(tar -tf "$T/$n.tar" | grep -v '^\./proc\|^\./dev' | sort)" ]
+  "$SAMPAN" import "$T/$n.tar" "$n:1" >/dev/null
+  [ "$("$SAMPAN" run --rm --network host "$n:1" cat /file)" = mine ]
+  run "$SAMPAN" export -o "$T/none/x.tar" "$n"
+  [ "$status" -eq 1 ]
+}
+
+@test "update: a policy holds at once, nonsense is refused" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host native:1 sleep 60
+  "$SAMPAN" update --restart always --memory 64m "$n"
+  [ "$("$SAMPAN" inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Memory}}' "$n")" = "always 67108864" ]
+  pid=$("$SAMPAN" inspect -f '{{.State.Pid}}' "$n")
+  kill -9 "$pid"
+  other() { local now && now=$("$SAMPAN" inspect -f '{{.State.Pid}}' "$n") && [ "$now" -gt 0 ] && [ "$now" != "$pid" ]; }
+  wait_for 10 other
+  "$SAMPAN" update --restart no "$n"
+  kill -9 "$("$SAMPAN" inspect -f '{{.State.Pid}}' "$n")"
+  sleep 1
+  state_is "$n" exited
+  for words in "" "--memory 1" "--restart never"; do
+    # shellcheck disable=SC2086
+    run "$SAMPAN" update $words "$n"
+    [ "$status" -eq 2 ]
+  done
+}

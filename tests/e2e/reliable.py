@@ -93,7 +93,8 @@ class Refused(Exception):
 
 
 class Push:
-    """An image of its own. `acknowledged` grows with each answer that says that something is kept."""
+    """An image of its own. `acknowledged` grows with each answer that says that something is kept: what, and when (`clock`: a number that grows)."""
+    clock = staticmethod(lambda: 0)
 
     def __init__(self, number):
         self.tag, self.acknowledged = f"t{number}", []
@@ -115,18 +116,18 @@ class Push:
         location = ask("POST", "/v2/box/blobs/uploads/", b"")["Location"]
         location = ask("PATCH", location, self.layer[:9000], binary)["Location"]
         ask("PUT", f"{location}?digest={sha256(self.layer)}", self.layer[9000:], binary)
-        self.note(server, self.layer)
+        self.note(self.layer)
         ask("POST", f"/v2/box/blobs/uploads/?digest={sha256(self.config)}", self.config, binary)
-        self.note(server, self.config)
+        self.note(self.config)
         ask("PUT", f"/v2/box/manifests/{self.tag}", self.manifest, {"Content-Type": MANIFEST})
-        self.note(server, self.manifest)
+        self.note(self.manifest)
         return self
 
-    def note(self, server, data):
-        self.acknowledged.append((RECORDS(), data))
+    def note(self, data):
+        self.acknowledged.append((Push.clock(), data))
 
     def check(self, server, until=None, complete=None):
-        """Of what was acknowledged before the record `until` nothing may be missing."""
+        """Of what was acknowledged until then nothing may be missing."""
         acknowledged = [data for at, data in self.acknowledged if until is None or at <= until]
         for data in acknowledged:
             if data is not self.manifest:
@@ -146,10 +147,6 @@ class Push:
         status, _, body = server.ask("GET", f"/v2/box/blobs/{sha256(data)}")
         if status != 200 or body != data:
             fail(f"blob {sha256(data)} of {self.tag}: {status}, {len(body)} bytes of {len(data)}")
-
-
-def RECORDS():
-    return 0
 
 
 def sound(root):
@@ -321,6 +318,10 @@ class Volume:
                     out.write(file.content(chosen))
 
 
+LUCK = random.Random()
+LUCKS = [(None,), (LUCK,), (None, 0), (LUCK,)]  # what is tried at a moment; see Volume.write
+
+
 def read_journal(path):
     with open(path, "rb") as file:
         while line := file.readline():
@@ -330,7 +331,6 @@ def read_journal(path):
 
 def power():
     """The power goes at each moment of three pushes: what wasn't synced is lost, or a part of it."""
-    global RECORDS
     root, journal = FOLDER + "/store", FOLDER + "/journal"
     server = Server(root)
     first = Push(3000000).run(server)
@@ -339,17 +339,17 @@ def power():
     server.end()
     volume, disk = Volume(root), Disk(FOLDER + "/control")
     server = Server(root, disk, journal)
-    RECORDS = lambda: disk.records
+    Push.clock = staticmethod(lambda: disk.records)
     begin, pushes = disk.records, []
     for number in range(3):
         pushes.append(Push(3000001 + number).run(server))
     server.end()
-    records, luck, done, checked = list(read_journal(journal)), random.Random(), 0, 0
+    records, done, checked = list(read_journal(journal)), 0, 0
     for until in [begin + point for point in points(len(records) - begin)]:
         for record in records[done:until]:
             volume.apply(*record)
         done = until
-        for chance in (None, 0, luck) if checked % 10 == 0 else (None, luck)[checked % 2:][:1]:
+        for chance in LUCKS[checked % len(LUCKS)]:
             copy = f"{FOLDER}/after"
             volume.write(copy, chance)
             server = Server(copy)
@@ -359,21 +359,20 @@ def power():
             sound(copy)
             shutil.rmtree(copy)
         checked += 1
-    return f"{checked} moments of {len(records) - begin}, with {sum(len(push.acknowledged) for push in pushes)} answers between them"
+    return f"{checked} of {len(records) - begin} moments, with {sum(len(push.acknowledged) for push in pushes)} answers between them"
 
 
 # ---- a torn log of the database ----
 
 def wal():
     """The database's log ends anywhere, has rubbish behind its end, or a damaged page in it."""
-    global RECORDS
     root, log = FOLDER + "/store", FOLDER + "/store/sampan.db-wal"
     server = Server(root)
     Push(4000000).run(server)
     server.process.terminate()
     server.process.wait()
     server.end()
-    RECORDS = lambda: os.path.getsize(log)
+    Push.clock = staticmethod(lambda: os.path.getsize(log))
     server = Server(root)
     pushes = [Push(4000001 + number).run(server) for number in range(3)]
     server.end()

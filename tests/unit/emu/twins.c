@@ -1,0 +1,161 @@
+/* Twins without any emulator: versions that belong together, the table that the dispatcher gets, and the arguments that it makes. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "emu/debs.h"
+#include "emu/dispatch/embedded.h"
+#include "emu/dispatch/rules.h"
+#include "emu/dispatch/sha256.h"
+#include "emu/elf_text.h"
+#include "emu/twin_list.h"
+#include "tests/unit/tap.h"
+
+static void digests(void)
+{
+	static const size_t sizes[] = { 0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 65537 };
+	_cleanup_(freep) unsigned char *bytes = xcalloc(65537, 1);
+
+	for (size_t i = 0; i < 65537; i++)
+		bytes[i] = (unsigned char)(i * 131 >> 3);
+	for (size_t i = 0; i < array_len(sizes); i++) {
+		uint8_t ours[32];
+		struct digest theirs;
+		sha256(bytes, sizes[i], ours);
+		digest_of(DIGEST_SHA256, bytes, sizes[i], &theirs);
+		ok(!memcmp(ours, theirs.bytes, 32), "SHA-256 of %zu bytes", sizes[i]);
+	}
+}
+
+static void versions(void)
+{
+	static const char *const pairs[][2] = { { "14.2.0-19", "14.2.0-19" }, { "14.2.0-19cross1", "14.2.0-19" }, { "0.21.2-1.1+b1", "0.21.2-1.1" },
+						{ "2.8-2+deb13u1", "2.8-2+deb13u1" }, { "1.0+build-1", "1.0+build-1" }, { "1:2.47.3-0+deb13u1+b12", "1:2.47.3-0+deb13u1" } };
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	for (size_t i = 0; i < array_len(pairs); i++) {
+		_cleanup_(freep) char *source = deb_source_version(pairs[i][0]);
+		is_str(source, pairs[i][1], pairs[i][0]);
+	}
+	deb_depends("libc6 (>= 2.38), libgcc-s1 (>= 3.4) | other, libz:any, libc6", &names);
+	_cleanup_(freep) char *list = strlist_join(&names, " ");
+	is_str(list, "libc6 libgcc-s1 libz", "first alternatives, once each");
+	ok(twin_list_has("a bc d", "bc") && twin_list_has("a", "a") && !twin_list_has("abc", "b") && !twin_list_has("a-b c", "b"), "whole words of a list");
+}
+
+/* A set as twins.json has it, its table in a folder. */
+static const struct twin_table *make_table(const char *folder)
+{
+	static const char text[] =
+		"{\"format\":1,\"programs\":["
+		"{\"path\":\"/usr/bin/make\",\"twin\":\"bin/make\",\"digest\":\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":7,\"kind\":0,"
+		"\"deny\":[\"--version\",\"-v\"],\"env\":[\"MAKE_HOST=riscv64-unknown-linux-gnu\"]},"
+		"{\"path\":\"/usr/bin/ld\",\"twin\":\"bin/ld\",\"digest\":\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":8,\"kind\":4,"
+		"\"plugin\":\"lib/p.so\"}]}";
+	struct twin_set set = { .list = json_parse(text, strlen(text), "list", NULL) };
+	const struct platform platform = { .os = "linux", .architecture = "riscv64" };
+	_cleanup_(freep) char *path = path_join(folder, "table");
+	struct buf table = { 0 };
+	struct error err _cleanup_(error_clear) = { 0 };
+
+	ok(twin_set_prepare(&set, &platform, folder, &err) == 0, "a step's files are written%s%s", err.message ? ": " : "", err.message ? err.message : "");
+	ok(file_read(AT_FDCWD, path, 1 << 20, &table, NULL) == 0, "and read");
+	twin_set_clear(&set);
+	return (const void *)table.data; /* kept for all tests */
+}
+
+static const struct twin_entry *entry_of(const struct twin_table *table, const char *path)
+{
+	const struct twin_entry *entries = (const void *)table_text(table, table->entries);
+
+	for (uint32_t i = 0; i < table->entries_len; i++)
+		if (str_equal(table_text(table, entries[i].path), path))
+			return &entries[i];
+	return NULL;
+}
+
+static char *joined(char **list)
+{
+	struct strlist words = { 0 };
+
+	for (; *list; list++)
+		strlist_add(&words, *list);
+	char *text = strlist_join(&words, " ");
+	strlist_free(&words);
+	return text;
+}
+
+static void arguments(const struct twin_table *table)
+{
+	const struct twin_entry *make = entry_of(table, "/usr/bin/make"), *ld = entry_of(table, "/usr/bin/ld");
+	char *args[] = { (char *)"-plugin", (char *)"/usr/libexec/gcc///////riscv64-linux-gnu/14/liblto_plugin.so", (char *)"-L/usr/lib/gcc///////x", NULL };
+	char *env[] = { (char *)"MAKE_HOST=riscv64-unknown-linux-gnu", (char *)"PATH=/usr/lib/gcc///////a:/usr/lib/gcc///////b", NULL };
+	struct call call = { "ld", args, env };
+	size_t slots, text;
+	char **argv, **new_env;
+
+	ok(table->version == TWIN_TABLE_VERSION && table->entries_len == 2 && !table->foreign_layout && make && ld, "the table has its entries");
+	if (!make || !ld)
+		return;
+	ok(make->hash == table_hash("/usr/bin/make") && make->size == 7 && ld->kind == TWIN_LINKER, "with what the list says");
+	is_str(table_text(table, make->twin), TWIN_TREE "/bin/make", "and paths as the step sees them");
+	call_room(table, &call, &slots, &text);
+	_cleanup_(freep) char **room_slots = xcalloc(slots, sizeof *room_slots);
+	_cleanup_(freep) char *room_text = xcalloc(text, 1);
+	struct room room = { room_slots, room_text };
+	call_restore(table, "/usr/bin/ld", &call, &room);
+	_cleanup_(freep) char *restored = joined(call.args), *restored_env = joined(call.env);
+	is_str(restored, "-plugin /usr/libexec/gcc/riscv64-linux-gnu/14/liblto_plugin.so -L/usr/lib/gcc/x", "folders of a driver are taken back");
+	is_str(restored_env, "PATH=/usr/lib/gcc/a:/usr/lib/gcc/b", "and variables that stood for something compiled in");
+	call_twin(table, ld, &call, &room, &argv, &new_env);
+	_cleanup_(freep) char *made = joined(argv);
+	is_str(made, TWIN_TREE "/ld.so --library-path " TWIN_TREE "/lib --argv0 ld " TWIN_TREE "/bin/ld -plugin " TWIN_TREE "/lib/p.so -L/usr/lib/gcc/x",
+	       "the twin's own loader, libraries and plug-in");
+	ok(room.slots <= room_slots + slots && room.text <= room_text + text, "within the room that was asked for");
+}
+
+static void refused(const struct twin_table *table)
+{
+	static char *const environments[][2] = { { (char *)"LD_PRELOAD=/x.so", NULL }, { (char *)"LC_ALL=de_DE.ISO-8859-1", NULL }, { (char *)"QEMU_CPU=max", NULL } };
+	char *args[] = { (char *)"all", NULL }, *tells[] = { (char *)"-kv", NULL }, *none[] = { NULL };
+	const struct twin_entry *make = entry_of(table, "/usr/bin/make");
+
+	for (size_t i = 0; make && i < array_len(environments); i++)
+		ok(call_refused(table, make, &(struct call){ "make", args, (char **)environments[i] }), "emulated with %s", environments[i][0]);
+	ok(make && call_refused(table, make, &(struct call){ "make", tells, none }), "emulated where it tells of itself");
+}
+
+static void foreign_bytes(void)
+{
+	static const char *const texts[] = { "", "\177ELF", "\177ELF\2\1\1" };
+	struct error err _cleanup_(error_clear) = { 0 };
+
+	for (size_t i = 0; i < array_len(texts); i++) {
+		struct buf bytes _cleanup_(buf_free) = { 0 };
+		buf_add_str(&bytes, texts[i]);
+		buf_reserve(&bytes, 128);
+		ok(elf_retarget_text(&bytes, "amd64", "riscv64", &err) < 0, "no program of %zu bytes", bytes.len);
+		error_clear(&err);
+	}
+}
+
+int main(void)
+{
+	char folder[] = "/tmp/sampan-twins-XXXXXX";
+
+	digests();
+	versions();
+	foreign_bytes();
+	ok(dispatcher_size > 1000 && dispatcher_size <= 100 * 1024, "the dispatcher has %u bytes, at most 100 KB", dispatcher_size);
+	if (!mkdtemp(folder))
+		return 1;
+	const struct twin_table *table = make_table(folder);
+	if (table) {
+		arguments(table);
+		refused(table);
+	}
+	free((void *)table);
+	dir_remove(AT_FDCWD, folder, NULL);
+	return done();
+}

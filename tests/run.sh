@@ -35,11 +35,12 @@ unit() { # BUILD-FOLDER LABEL
   done < <(jq -r '"\(.name | sub(".* / "; "") | sub("^.*:"; "")) \(.result)"' "$1/meson-logs/testlog.json")
 }
 
-e2e() {
-  local file name
-  for file in tests/e2e/*.bats; do
-    name=e2e/$(basename "$file" .bats)
-    SAMPAN=$PWD/$build/sampan timeout 1200 bats --tap "$file" >"$logs/${name//\//_}.tap" 2>&1
+e2e() { # SECONDS FILE…
+  local file name seconds=$1
+  shift
+  for file; do
+    name=${file#tests/} name=${name%.bats}
+    SAMPAN=$PWD/$build/sampan timeout "$seconds" bats --tap "$file" >"$logs/${name//\//_}.tap" 2>&1
     count "$name" "$logs/${name//\//_}.tap" $?
   done
 }
@@ -65,7 +66,8 @@ for tier in "$@"; do
   case $tier in
   unit) setup "$build"; mkdir -p "$logs"; unit "$build" unit ;;
   sanitize) setup build-sanitize -Db_sanitize=address,undefined -Db_lundef=false; mkdir -p "$logs"; unit build-sanitize sanitize ;;
-  e2e) setup "$build"; mkdir -p "$logs"; e2e ;;
+  e2e) setup "$build"; mkdir -p "$logs"; e2e 1200 tests/e2e/*.bats ;;
+  twins) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/twins.bats ;;
   browser) setup "$build"; mkdir -p "$logs"; browser ;;
   *) echo "run.sh: there is no tier '$tier'" >&2; exit 2 ;;
   esac

@@ -1,0 +1,21 @@
+#!/usr/bin/env bats
+# Twins give the very bytes that emulation gives: the quick part of tests/corpus/twins/. The rest is in slow/twins.bats (tests/run.sh twins).
+load common
+load twins
+
+setup_file() {
+  setup_folder
+  twins_base gcc libc6-dev make m4 gawk busybox-static
+}
+
+teardown_file() { remove_folder; }
+
+@test "C: objects, programs, debug information, preprocessed text" { verified c; }
+@test "link-time optimisation: slim, fat, archives, partitions" { verified lto; }
+@test "shared libraries: rpath, versions, --wrap" { verified shared; }
+@test "needed libraries that a cross linker wouldn't find" { verified needed; }
+@test "linker scripts, map files, and what ld says of itself" { verified script; }
+@test "strip, objcopy, ar, install -s" { verified strip; }
+@test "awk: what machines round or print differently" { verified awk; }
+@test "/proc, uname, limits, and shells that know their machine" { verified proc; }
+@test "beneath a chroot" { verified chroot; }

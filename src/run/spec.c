@@ -118,10 +118,13 @@ static void add_mount(json_t *mounts, const char *target, const char *type, cons
 						json_from_strlist(&list)));
 }
 
-static void add_bind(json_t *mounts, const char *source, const char *target, bool read_only)
+/* Device files in it are dead but for a privileged container: see DEFAULT_CAPABILITIES in host_config.c. */
+static void add_bind(json_t *mounts, const char *source, const char *target, bool read_only, bool devices)
 {
+	_cleanup_(freep) char *options = xprintf("rbind,rprivate,%s%s", read_only ? "ro" : "rw", devices ? "" : ",nodev");
+
 	if (source)
-		add_mount(mounts, target, "bind", source, read_only ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
+		add_mount(mounts, target, "bind", source, options);
 }
 
 /* docker's defaults, and behind them what the user says. */
@@ -156,20 +159,20 @@ static json_t *mount_list(const struct spec *spec)
 		add_mount(mounts, "/sys", "bind", "/sys", "rbind,rslave,nosuid,noexec,nodev,rro");
 	else
 		add_mount(mounts, "/sys", "sysfs", "sysfs", host_config_is(spec->host, "Privileged") ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
-	add_bind(mounts, spec->resolv_conf, "/etc/resolv.conf", false);
-	add_bind(mounts, spec->hostname_file, "/etc/hostname", false);
-	add_bind(mounts, spec->hosts, "/etc/hosts", false);
+	add_bind(mounts, spec->resolv_conf, "/etc/resolv.conf", false, false);
+	add_bind(mounts, spec->hostname_file, "/etc/hostname", false, false);
+	add_bind(mounts, spec->hosts, "/etc/hosts", false, false);
 	for (size_t i = 0; i < spec->mounts_len; i++) {
 		const struct mount_spec *mount = &spec->mounts[i];
 		if (mount->source)
-			add_bind(mounts, mount->source, mount->target, mount->read_only);
+			add_bind(mounts, mount->source, mount->target, mount->read_only, host_config_is(spec->host, "Privileged"));
 		else
 			add_mount(mounts, mount->target, "tmpfs", "tmpfs", "nosuid,nodev,mode=1777");
 	}
 	add_tmpfs(mounts, json_object_get(spec->host, "Tmpfs"));
 	/* in /dev, which is the runtime's: it leaves no trace in the layer */
 	if (spec->init)
-		add_bind(mounts, spec->init, SPEC_INIT, true);
+		add_bind(mounts, spec->init, SPEC_INIT, true, false);
 	return mounts;
 }
 

@@ -343,14 +343,22 @@ static int driver_links(const struct call *call)
 	return 1;
 }
 
-/* A cross driver doesn't look at LIBRARY_PATH. */
-static int driver_refused(const struct call *call)
+/* A cross driver doesn't look at LIBRARY_PATH, and finds the start files and libraries by other names, which show in maps, messages and debug information: /lib/TRIPLET, not
+ * /usr/lib/gcc/TRIPLET/14/../../../TRIPLET. On riscv64 both begin with /lib, for the sake of its several ABIs. */
+static int linking_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+{
+	static const char *const variables[] = { "LIBRARY_PATH", NULL };
+
+	return driver_links(call) && (env_has(call->env, variables) || !text_starts(table_text(table, entry->path), "/usr/bin/riscv64-linux-gnu-"));
+}
+
+static int driver_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
 {
 	static const char *const variables[] = { "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "GCC_SPECS", NULL };
 	static const char *const words[] = { "-v", "-###", "--version", "-wrapper", "--help", "--target-help", "-march=native", "-mcpu=native", "-mtune=native", NULL };
 	static const char *const starts[] = { "-print-", "--print-", "-dump", "--dump", "-specs", "--specs", "-fplugin", "--help=", NULL };
 
-	if (env_has(call->env, variables) || (env_has(call->env, (const char *const[]){ "LIBRARY_PATH", NULL }) && driver_links(call)))
+	if (env_has(call->env, variables) || linking_refused(table, entry, call))
 		return 1;
 	/* call_restore could not tell a system root of / from that of the cross driver */
 	for (char **arg = call->args; *arg; arg++)
@@ -455,7 +463,7 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 	case TWIN_PLAIN: return options_refused(table, entry, call) || image_works_in_proc() || image_has_name_services();
 	case TWIN_SHELL: return shell_refused(table, entry, call) || image_works_in_proc() || image_has_name_services();
 	case TWIN_AWK: return awk_refused(table, entry, call) || image_works_in_proc();
-	case TWIN_DRIVER: return driver_refused(call);
+	case TWIN_DRIVER: return driver_refused(table, entry, call);
 	case TWIN_COMPILER: return compiler_refused(table, entry, call);
 	case TWIN_LINKER: return linker_refused(table, entry, call);
 	case TWIN_ARCHIVER: return binutils_refused(table, entry, call) || image_plugins() == PLUGINS_OTHERS;

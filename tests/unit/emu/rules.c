@@ -14,6 +14,8 @@
 #include "tests/unit/emu/table.h"
 #include "tests/unit/tap.h"
 
+#define GCC "/usr/bin/riscv64-linux-gnu-gcc-14"
+
 /* Arguments and environment are words between blanks; '~' stands for a blank within one. */
 static const struct {
 	const char *program;
@@ -84,21 +86,24 @@ static const struct {
 	{ "gawk", TWIN_AWK, "@load~\"x\"", "", true },
 	{ "mawk", TWIN_AWK, "BEGIN~{~printf~\"%08x\",~n~}", "", true },
 	{ "mawk", TWIN_AWK, "BEGIN~{~printf~\"%8s\",~n~}", "", false },
-	{ "gcc", TWIN_DRIVER, "-O2 -c a.c", "", false },
-	{ "gcc", TWIN_DRIVER, "-v -c a.c", "", true },
-	{ "gcc", TWIN_DRIVER, "-print-libgcc-file-name", "", true },
-	{ "gcc", TWIN_DRIVER, "-march=native -c a.c", "", true },
-	{ "gcc", TWIN_DRIVER, "-march=rv64gc -c a.c", "", false },
-	{ "gcc", TWIN_DRIVER, "-specs=x -c a.c", "", true },
-	{ "gcc", TWIN_DRIVER, "-fplugin=x.so -c a.c", "", true },
-	{ "gcc", TWIN_DRIVER, "--sysroot=/ a.c", "", true },
-	{ "gcc", TWIN_DRIVER, "--sysroot=/root a.c", "", false },
-	{ "gcc", TWIN_DRIVER, "@/plain.args", "", false },
-	{ "gcc", TWIN_DRIVER, "@/verbose.args", "", true },
-	{ "gcc", TWIN_DRIVER, "@/not-there", "", true },
-	{ "gcc", TWIN_DRIVER, "-c a.c", "GCC_EXEC_PREFIX=/x", true },
-	{ "gcc", TWIN_DRIVER, "-c a.c", "LIBRARY_PATH=/x", false },
-	{ "gcc", TWIN_DRIVER, "a.c", "LIBRARY_PATH=/x", true },
+	{ GCC, TWIN_DRIVER, "-O2 -c a.c", "", false },
+	{ GCC, TWIN_DRIVER, "-v -c a.c", "", true },
+	{ GCC, TWIN_DRIVER, "-print-libgcc-file-name", "", true },
+	{ GCC, TWIN_DRIVER, "-march=native -c a.c", "", true },
+	{ GCC, TWIN_DRIVER, "-march=rv64gc -c a.c", "", false },
+	{ GCC, TWIN_DRIVER, "-specs=x -c a.c", "", true },
+	{ GCC, TWIN_DRIVER, "-fplugin=x.so -c a.c", "", true },
+	{ GCC, TWIN_DRIVER, "--sysroot=/ a.c", "", true },
+	{ GCC, TWIN_DRIVER, "--sysroot=/root a.c", "", false },
+	{ GCC, TWIN_DRIVER, "@/plain.args", "", false },
+	{ GCC, TWIN_DRIVER, "@/verbose.args", "", true },
+	{ GCC, TWIN_DRIVER, "@/not-there", "", true },
+	{ GCC, TWIN_DRIVER, "-c a.c", "GCC_EXEC_PREFIX=/x", true },
+	{ GCC, TWIN_DRIVER, "-c a.c", "LIBRARY_PATH=/x", false },
+	{ GCC, TWIN_DRIVER, "a.c", "LIBRARY_PATH=/x", true },
+	{ GCC, TWIN_DRIVER, "a.o -o a", "", false },
+	{ "/usr/bin/aarch64-linux-gnu-gcc-14", TWIN_DRIVER, "a.o -o a", "", true },
+	{ "/usr/bin/aarch64-linux-gnu-gcc-14", TWIN_DRIVER, "-c a.c", "", false },
 	{ "cc1", TWIN_COMPILER, "-quiet a.c -o a.s", "", false },
 	{ "cc1", TWIN_COMPILER, "-quiet a.c", "C_INCLUDE_PATH=/x", true },
 	{ "cc1", TWIN_COMPILER, "-quiet a.c", "CPATH=/x", false },
@@ -153,6 +158,8 @@ static const struct twin_table *make(struct made_table *made, const char *progra
 		made->entry.deny = made_list(made, special->deny);
 	if (special && special->variables)
 		made->entry.env = made->head.env_all = made_list(made, "MAKE_HOST=riscv64-unknown-linux-gnu");
+	if (kind == TWIN_DRIVER)
+		made->entry.path = made_text(made, program);
 	if (kind == TWIN_LINKER || kind == TWIN_ARCHIVER)
 		made->entry.plugin = made_text(made, TWIN_TREE "/lib/gcc-14/liblto_plugin.so");
 	if (kind == TWIN_COMPILER)

@@ -2,10 +2,10 @@
 # Twins give the very bytes that emulation gives: the whole corpus, some twenty minutes (tests/run.sh twins). ARCHITECTURE=arm64 builds it for another machine.
 load ../common
 load ../twins
+TOP=$(cd "$BATS_TEST_DIRNAME/../../.." && pwd)
 
 setup_file() {
   setup_folder
-  TOP=$(cd "$BATS_TEST_DIRNAME/../../.." && pwd)
   twins_base gcc g++ libc6-dev make cmake ninja-build pkg-config autoconf automake libtool m4 bison flex zip unzip bzip2 xz-utils cpio fakeroot sudo patch gawk \
     zlib1g-dev gcc-14-plugin-dev busybox-static locales re2c python3-minimal gcc-13 g++-13 libnss-extrausers file
 }

@@ -345,11 +345,22 @@ static int driver_links(const struct call *call)
 
 /* A cross driver doesn't look at LIBRARY_PATH, and finds the start files and libraries by other names, which show in maps, messages and debug information: /lib/TRIPLET, not
  * /usr/lib/gcc/TRIPLET/14/../../../TRIPLET. On riscv64 both begin with /lib, for the sake of its several ABIs. */
-static int linking_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
+static int linking_refused(const struct call *call, int is_riscv)
 {
 	static const char *const variables[] = { "LIBRARY_PATH", NULL };
 
-	return driver_links(call) && (env_has(call->env, variables) || !text_starts(table_text(table, entry->path), "/usr/bin/riscv64-linux-gnu-"));
+	return driver_links(call) && (!is_riscv || env_has(call->env, variables));
+}
+
+/* Programs of the user's in the compiler's place could see that a native driver sets variables for offloading, where it is made for that. */
+static int own_tools(const struct call *call)
+{
+	static const char *const variables[] = { "COMPILER_PATH", NULL };
+
+	for (char **arg = call->args; *arg; arg++)
+		if (text_starts(*arg, "-B"))
+			return 1;
+	return env_has(call->env, variables);
 }
 
 static int driver_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
@@ -357,8 +368,9 @@ static int driver_refused(const struct twin_table *table, const struct twin_entr
 	static const char *const variables[] = { "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "GCC_SPECS", NULL };
 	static const char *const words[] = { "-v", "-###", "--version", "-wrapper", "--help", "--target-help", "-march=native", "-mcpu=native", "-mtune=native", NULL };
 	static const char *const starts[] = { "-print-", "--print-", "-dump", "--dump", "-specs", "--specs", "-fplugin", "--help=", NULL };
+	int is_riscv = text_starts(table_text(table, entry->path), "/usr/bin/riscv64-linux-gnu-");
 
-	if (env_has(call->env, variables) || linking_refused(table, entry, call))
+	if (env_has(call->env, variables) || linking_refused(call, is_riscv) || (!is_riscv && own_tools(call)))
 		return 1;
 	/* call_restore could not tell a system root of / from that of the cross driver */
 	for (char **arg = call->args; *arg; arg++)
@@ -372,6 +384,21 @@ static int ends_with(const char *text, const char *end)
 	size_t len = text_len(text), end_len = text_len(end);
 
 	return len >= end_len && text_equal(text + len - end_len, end);
+}
+
+/* Of a machine that it doesn't know, a compiler lists those that it does, among which a native one has "native". */
+static int machine_is_unusual(const struct twin_table *table, const struct twin_entry *entry, const char *arg)
+{
+	static const char *const options[] = { "-march=", "-mcpu=", "-mtune=" };
+	static const char *const usual[] = { "armv7", "armv8", "armv9", "cortex-", "neoverse-", "generic", "power", "z1", "arch1", NULL };
+	const char *path = table_text(table, entry->path);
+
+	if (bytes_find(path, text_len(path), "/riscv64-"))
+		return 0;
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (text_starts(arg, options[i]) && !any_start(arg + text_len(options[i]), usual))
+			return 1;
+	return 0;
 }
 
 /* What is preprocessed tells by a number of each system folder whether it was made for C++ (the 4 in '# 1 "stdio.h" 3 4'). An option's folder never was, as
@@ -397,7 +424,7 @@ static int compiler_refused(const struct twin_table *table, const struct twin_en
 	if (env_has(call->env, variables))
 		return 1;
 	for (char **arg = call->args; *arg; arg++)
-		if (ends_with(*arg, ".gch") || (text_equal(*arg, "-E") && shows_folders(table, entry)))
+		if (ends_with(*arg, ".gch") || (text_equal(*arg, "-E") && shows_folders(table, entry)) || machine_is_unusual(table, entry, *arg))
 			return 1;
 	return any_refused(call, &(struct refusal){ words, starts }) || headers_precompiled(table, entry, call);
 }

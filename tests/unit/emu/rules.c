@@ -104,6 +104,12 @@ static const struct {
 	{ GCC, TWIN_DRIVER, "a.o -o a", "", false },
 	{ "/usr/bin/aarch64-linux-gnu-gcc-14", TWIN_DRIVER, "a.o -o a", "", true },
 	{ "/usr/bin/aarch64-linux-gnu-gcc-14", TWIN_DRIVER, "-c a.c", "", false },
+	{ "/usr/bin/aarch64-linux-gnu-gcc-14", TWIN_DRIVER, "-Btools/ -c a.c", "", true },
+	{ "/usr/bin/aarch64-linux-gnu-gcc-14", TWIN_DRIVER, "-c a.c", "COMPILER_PATH=/x", true },
+	{ GCC, TWIN_DRIVER, "-Btools/ -c a.c", "", false },
+	{ "/usr/libexec/gcc/aarch64-linux-gnu/14/cc1", TWIN_COMPILER, "-march=armv8.2-a+sve a.c", "", false },
+	{ "/usr/libexec/gcc/aarch64-linux-gnu/14/cc1", TWIN_COMPILER, "-march=rv64gc a.c", "", true },
+	{ "/usr/libexec/gcc/riscv64-linux-gnu/14/cc1", TWIN_COMPILER, "-march=none a.c", "", false },
 	{ "cc1", TWIN_COMPILER, "-quiet a.c -o a.s", "", false },
 	{ "cc1", TWIN_COMPILER, "-quiet a.c", "C_INCLUDE_PATH=/x", true },
 	{ "cc1", TWIN_COMPILER, "-quiet a.c", "CPATH=/x", false },
@@ -158,7 +164,7 @@ static const struct twin_table *make(struct made_table *made, const char *progra
 		made->entry.deny = made_list(made, special->deny);
 	if (special && special->variables)
 		made->entry.env = made->head.env_all = made_list(made, "MAKE_HOST=riscv64-unknown-linux-gnu");
-	if (kind == TWIN_DRIVER)
+	if (kind == TWIN_DRIVER || kind == TWIN_COMPILER)
 		made->entry.path = made_text(made, program);
 	if (kind == TWIN_LINKER || kind == TWIN_ARCHIVER)
 		made->entry.plugin = made_text(made, TWIN_TREE "/lib/gcc-14/liblto_plugin.so");

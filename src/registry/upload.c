@@ -150,7 +150,7 @@ void upload_post_begin(struct request *request)
 
 	if (upload_mount(request) || !upload_wanted(request, &algorithm))
 		return;
-	if (upload_begin(request->server->store, &request->upload, &err) < 0)
+	if (upload_begin_in(request->server->store, request->target.repository, &request->upload, &err) < 0)
 		upload_fail(request, &err);
 	else
 		upload_set_algorithm(request->upload, algorithm);
@@ -182,7 +182,7 @@ static bool upload_take(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 
-	if (upload_resume(request->server->store, request->target.item, &request->upload, &err) == 0) {
+	if (upload_resume_in(request->server->store, request->target.repository, request->target.item, &request->upload, &err) == 0) {
 		request->upload_known = true;
 		return true;
 	}

@@ -140,7 +140,7 @@ int store_blob_read(struct store *store, const struct digest *digest, size_t lim
 
 int blob_adopt(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, struct error *err)
 {
-	char path[BLOB_PATH_SIZE], text[DIGEST_TEXT_SIZE], from[64];
+	char path[BLOB_PATH_SIZE], text[DIGEST_TEXT_SIZE], from[128];
 	struct blob_row row;
 	struct stat st;
 	int found = blob_row_find(db, digest, &row, err);

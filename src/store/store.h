@@ -49,6 +49,9 @@ struct upload;
 int upload_begin(struct store *store, struct upload **ret, struct error *err);
 /* Continues one by its id, of this or an ended process; reads what is there to hash it. One process at a time: ERROR_BUSY. */
 int upload_resume(struct store *store, const char *id, struct upload **ret, struct error *err);
+/* The same for an upload that belongs to a published repository: through another one it isn't there. */
+int upload_begin_in(struct store *store, const char *repository, struct upload **ret, struct error *err);
+int upload_resume_in(struct store *store, const char *repository, const char *id, struct upload **ret, struct error *err);
 const char *upload_id(const struct upload *upload); /* a UUID; borrowed */
 int64_t upload_size(const struct upload *upload);   /* bytes so far */
 /* For reading what is there while more comes, and the whole when it has become a blob. The caller's. */

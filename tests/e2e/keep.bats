@@ -71,7 +71,7 @@ gone() { [ "$(status "$1")" = 404 ]; }
   local old new
   old=$(curl -s -D - -o /dev/null -X POST "$U/up/blobs/uploads/" | sed -n 's/^Docker-Upload-UUID: //Ip' | tr -d '\r')
   new=$(curl -s -D - -o /dev/null -X POST "$U/up/blobs/uploads/" | sed -n 's/^Docker-Upload-UUID: //Ip' | tr -d '\r')
-  touch -d '2 hours ago' "$T/abandoned/uploads/$old"
+  touch -d '2 hours ago' "$T/abandoned/uploads/$old"*
   eventually gone "$U/up/blobs/uploads/$old"
   [ "$(status "$U/up/blobs/uploads/$new")" = 204 ]
   end "$REGISTRY_PID"

@@ -17,18 +17,17 @@
 #include "registry/origin.h"
 #include "registry/registry.h"
 #include "registry/route.h"
+#include "registry/settings.h"
 #include "store/store.h"
 
 struct server {
 	struct store *store;
-	struct access *access;
-	struct tls *tls;	     /* NULL: no certificate */
-	const struct origin *origin; /* where clients see us; borrowed */
-	const struct registry_options *options; /* borrowed */
-	struct proxy *proxy;  /* NULL: no upstreams; borrowed */
+	struct tls *tls; /* NULL: no certificate */
+	const struct registry_options *options; /* of the start: what can't change later; borrowed */
+	struct settings *settings; /* the newest, older ones behind it; only the main thread reads it without settings_take */
+	bool local;		   /* only this machine reaches us */
 	struct observer *observer;
 	struct keeper *keeper;
-	struct quotas *quotas; /* NULL: none */
 	struct recent *recent;
 	pthread_mutex_t lock; /* of the list of connections */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
@@ -51,6 +50,7 @@ struct connection {
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
 	int64_t acknowledged, acknowledged_at; /* bytes and seconds when an answer that waits for its reader was looked at; 0 seconds: none waits */
+	struct settings *settings; /* of its last request */
 	struct transfer *transfer; /* the blob that is on its way (overview.h), or NULL; owned */
 	struct identity *identity; /* of TLS; NULL: plain HTTP */
 	bool named;
@@ -59,6 +59,7 @@ struct connection {
 
 struct request {
 	struct server *server;
+	struct settings *settings;	   /* while it lasts */
 	struct connection *about;	   /* its connection's entry */
 	struct MHD_Connection *connection;
 	const char *method;

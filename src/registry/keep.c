@@ -24,7 +24,7 @@ enum {
 
 struct keeper {
 	struct server *server;
-	const struct keep_options *options;
+	const struct keep_options *options, *next; /* next: to be used when no run is under way, or NULL */
 	int64_t every, grace, uploads; /* seconds */
 	int64_t due;		       /* of the monotonic clock */
 	int64_t changes;	       /* store_changes when the last run ended */
@@ -212,34 +212,53 @@ static void start(struct keeper *keeper)
 
 /* ---- when ---- */
 
-struct keeper *keeper_new(struct server *server, const struct keep_options *options)
+static void options_use(struct keeper *keeper, const struct keep_options *options)
 {
-	struct keeper *keeper = xnew(struct keeper);
 	bool set = options->gc_configured;
 
-	keeper->server = server;
 	keeper->options = options;
+	keeper->next = NULL;
 	keeper->every = set ? options->gc_every : EVERY_DEFAULT;
 	keeper->grace = set ? options->gc_grace : GRACE_DEFAULT;
 	keeper->uploads = set ? options->gc_uploads : UPLOADS_DEFAULT;
 	/* A server that is restarted every day must come to it, too. */
 	keeper->due = now_ms() + 1000 * (keeper->every < FIRST_RUN ? keeper->every : FIRST_RUN);
 	keeper->changes = -1;
+}
+
+struct keeper *keeper_new(struct server *server, const struct keep_options *options)
+{
+	struct keeper *keeper = xnew(struct keeper);
+
+	keeper->server = server;
+	options_use(keeper, options);
 	return keeper;
+}
+
+void keeper_set(struct keeper *keeper, const struct keep_options *options)
+{
+	keeper->next = options;
+	if (!keeper->running)
+		options_use(keeper, options);
+}
+
+bool keeper_uses(const struct keeper *keeper, const struct keep_options *options)
+{
+	return keeper && (keeper->options == options || keeper->next == options);
 }
 
 void keeper_tick(struct keeper *keeper)
 {
-	if (!keeper || keeper->options->gc_off)
-		return;
 	if (keeper->running) {
 		if (!__atomic_load_n(&keeper->done, __ATOMIC_ACQUIRE))
 			return;
 		pthread_join(keeper->thread, NULL);
 		keeper->running = false;
 		memory_return();
+		if (keeper->next)
+			options_use(keeper, keeper->next);
 	}
-	if (now_ms() < keeper->due)
+	if (keeper->options->gc_off || now_ms() < keeper->due)
 		return;
 	keeper->due = now_ms() + 1000 * keeper->every;
 	if (store_changes(keeper->server->store) != keeper->changes)

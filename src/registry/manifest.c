@@ -159,7 +159,7 @@ static bool manifest_fits(struct request *request, const struct digest *named)
 {
 	struct digest digest;
 
-	if (!request->server->quotas)
+	if (!request->settings->quotas)
 		return true;
 	if (!named)
 		digest_of(DIGEST_SHA256, request->body.data ? request->body.data : "", request->body.len, &digest);

@@ -177,8 +177,9 @@ void *request_created(void *data, const char *target, struct MHD_Connection *con
 	request->server = data;
 	request->connection = connection;
 	request->about = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	request->settings = settings_take(request->server, request->about);
 	trace_begin(request, target);
-	target_parse(origin_strip(request->server->origin, target), &request->target, &request->target_error);
+	target_parse(origin_strip(&request->settings->origin, target), &request->target, &request->target_error);
 	return request;
 }
 

@@ -72,6 +72,7 @@ struct request {
 	bool stale;			   /* what is answered could not be checked with the upstream */
 	int64_t stale_age;		   /* seconds since it was; -1: unknown */
 	bool begun, close;		   /* close: the connection can't be used again */
+	bool endless;			   /* nobody knows where the body ends */
 	bool head;
 	struct forwarded *forwarded;	   /* see origin.c; NULL until it is asked for; owned */
 	char client_text[ADDRESS_TEXT_SIZE];

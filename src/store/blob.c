@@ -174,7 +174,7 @@ int blob_write_temporary(struct store *store, const void *bytes, size_t len, cha
 	snprintf(path, sizeof path, "uploads/%s", name);
 	_cleanup_(fd_close) int fd = openat(store->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	if (fd < 0)
-		return error_errno(err, errno, "cannot create %s/%s", store->path, path);
+		return upload_uncreated(store, path, err);
 	if (fd_write_all(fd, bytes, len, path, err) < 0 || fd_sync(fd, path, err) < 0) {
 		unlinkat(store->dir, path, 0);
 		return -1;

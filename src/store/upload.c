@@ -79,6 +79,17 @@ static struct upload *upload_new(struct store *store, const char *owner, const c
 	return upload;
 }
 
+/* That the folder isn't there (any more) isn't what a client asked for and didn't find. */
+int upload_uncreated(const struct store *store, const char *path, struct error *err)
+{
+	int number = errno;
+
+	error_errno(err, number, "cannot create %s/%s", store->path, path);
+	if (err && number == ENOENT)
+		err->code = ERROR_IO;
+	return -1;
+}
+
 /* It gets its name when it is locked: a sweep that came between would take it for abandoned. */
 int upload_begin_in(struct store *store, const char *repository, struct upload **ret, struct error *err)
 {
@@ -89,7 +100,7 @@ int upload_begin_in(struct store *store, const char *repository, struct upload *
 	snprintf(temporary, sizeof temporary, "%s.tmp", upload_path(upload->name, path));
 	upload->fd = openat(store->dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (upload->fd < 0)
-		return error_errno(err, errno, "cannot create %s/%s", store->path, path);
+		return upload_uncreated(store, path, err);
 	if (file_lock(upload->fd, true, false, path, err) < 0 || renameat(store->dir, temporary, store->dir, path) < 0) {
 		error_errno(err, errno, "cannot create %s/%s", store->path, path);
 		unlinkat(store->dir, temporary, 0);

@@ -35,6 +35,7 @@ struct server {
 	size_t places;		   /* for connections; behind them the longest idle one is ended */
 	size_t connected, leaving; /* how many there are; of these, how many were told to end */
 	size_t running; /* requests that have begun and not ended; atomic */
+	int64_t large_bytes; /* of large manifests that are on their way in; atomic */
 	uint64_t served; /* requests that have ended, ever; atomic */
 	bool stopping;	/* answers end their connections */
 };
@@ -87,6 +88,7 @@ struct request {
 
 	int64_t content_length;		   /* -1: chunked */
 	struct buf body;		   /* of manifests */
+	int64_t body_counted;		   /* as much of it as is in large_bytes */
 	struct upload *upload;		   /* of uploads, locked while the request lasts */
 	bool upload_known;		   /* a client knows its id: keep it if the connection breaks */
 	int64_t received;
@@ -184,6 +186,7 @@ void manifest_get(struct request *request);
 void manifest_put_begin(struct request *request);
 void manifest_put_data(struct request *request, const void *bytes, size_t len);
 void manifest_put_end(struct request *request);
+void manifest_body_forget(struct request *request); /* the body is freed */
 void manifest_delete(struct request *request);
 void blob_get(struct request *request);
 void blob_delete(struct request *request);

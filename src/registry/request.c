@@ -342,6 +342,7 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	error_clear(&request->error);
 	caller_clear(&request->caller);
 	buf_free(&request->body);
+	manifest_body_forget(request);
 	trace_clear(&request->trace);
 	free(request);
 }

@@ -221,6 +221,32 @@ def endless_bodies():
     assert worst < 2 and during < MEMORY_MAX, (worst, during)
 
 
+def manifests():
+    """Manifests of nearly 4 MiB on many connections at once: as many as there is memory for are looked at, the others are told to come again."""
+    part = b'{"mediaType":"a/b","digest":"sha256:%s","size":1}' % (b"0" * 64)
+    body = b'{"schemaVersion":2,"config":%s,"layers":[%s]}' % (part, b",".join([part] * 34000))
+    head = b"PUT /v2/big/manifests/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\nConnection: close\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(body)
+    seen, peak, ended = [], [0], threading.Event()
+
+    def watch():
+        while not ended.wait(0.05):
+            peak[0] = max(peak[0], memory())
+
+    def push():
+        seen.append(status(send(head + body, 60)))
+
+    pushers = [threading.Thread(target=push) for _ in range(48)]
+    threads = pushers + [threading.Thread(target=watch)]
+    for thread in threads:
+        thread.start()
+    for thread in pushers:
+        thread.join()
+    ended.set()
+    print(f"48 manifests of {len(body)} bytes: {sorted(set(seen))}, {peak[0]} kB at the most")
+    assert set(seen) <= {413, 429} and 413 in seen and peak[0] < MEMORY_MAX, (sorted(seen), peak)
+
+
 def busy(count, seconds):
     """`count` connections that ask again as soon as they have their answer; returns how many answers came. None may fail."""
     ask = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -358,7 +384,7 @@ def slow_readers():
         assert got < len(blob), "the answer was not ended"
 
 
-DEFAULT = (smuggling, floods, many_floods, pipelined, slow, idle, crowd, besieged, endless_bodies, abandoned)
+DEFAULT = (smuggling, floods, many_floods, pipelined, slow, idle, crowd, besieged, endless_bodies, manifests, abandoned)
 for attack in [globals()[name] for name in sys.argv[3:]] or DEFAULT:
     attack()
     honest()

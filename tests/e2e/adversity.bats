@@ -88,7 +88,9 @@ fill() { dd if=/dev/zero of="$T/small/ballast" bs=4k status=none 2>/dev/null || 
   echo '{"gc": {"every": "1s", "grace": "15s"}, "retention": [{"repositories": ["*"], "newer_than": "60s"}]}' >"$T/leap/registry.json"
   local shim=$T/clock.so
   if ldd "$SAMPAN" | grep -q libasan; then shim="$(cc -print-file-name=libasan.so) $shim"; fi
-  LD_PRELOAD=$shim SAMPAN_TEST_CLOCK=$T/clock start_registry "$T/leap"
+  printf '#!/bin/sh\nLD_PRELOAD="%s" SAMPAN_TEST_CLOCK="%s" exec "%s" "$@"\n' "$shim" "$T/clock" "$SAMPAN" >"$T/clocked"
+  chmod +x "$T/clocked"
+  SAMPAN=$T/clocked start_registry "$T/leap"
   push a 1 1000
   head -c 100 /dev/urandom >"$T/layer"
   is "$(blob a "$T/layer")" 201

@@ -178,6 +178,19 @@ END
   end "$REGISTRY_PID"
 }
 
+@test "webhooks follow no redirect, and no log has their secrets" {
+  hook "$T/redirected" 307
+  printf 'hush-hush' >"$T/secret"
+  serve "$T/redirect" "{\"webhooks\": [{\"url\": \"http://127.0.0.1:$HOOK/\", \"headers\": [\"X-Token: sesame\"], \"secret_file\": \"$T/secret\"}]}" --debug
+  push a v1 one
+  push b v1 two
+  eventually has_event "$T/redirected" 'push b'
+  is "$(events "$T/redirected" | xargs)" "push a push b"
+  grep -q "the endpoint answered 307; the event is dropped" "$LOG"
+  ! grep -q 'sesame\|hush-hush' "$LOG"
+  end "$REGISTRY_PID"
+}
+
 @test "a push into the served store, and a deletion there, reach webhooks, also from before the server runs" {
   hook "$T/beside"
   local settings="{\"webhooks\": [{\"url\": \"http://127.0.0.1:$HOOK/\"}]}"

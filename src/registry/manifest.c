@@ -2,8 +2,6 @@
 #include "registry/internal.h"
 #include "registry/proxy.h"
 
-enum { TAGS_AT_ONCE = 64 };
-
 /* The digest that the target's item is, or that its tag points to. */
 static bool manifest_named(struct request *request, struct digest *ret)
 {
@@ -105,7 +103,7 @@ void manifest_put_data(struct request *request, const void *bytes, size_t len)
 	}
 }
 
-/* The tags that a PUT sets: the target's, and those of ?tag= beside a digest. */
+/* The tags that a PUT sets: the target's, and those of ?tag= beside a digest (as many as an address has parameters, TARGET_QUERY_MAX). */
 static bool manifest_tags(struct request *request, bool by_digest, struct strlist *ret)
 {
 	if (!by_digest) {
@@ -116,9 +114,8 @@ static bool manifest_tags(struct request *request, bool by_digest, struct strlis
 		const char *parameter = request->target.query.items[i];
 		if (!str_starts(parameter, "tag="))
 			continue;
-		if (!tag_valid(parameter + strlen("tag=")) || ret->len == TAGS_AT_ONCE) {
-			request_fail(request, MHD_HTTP_BAD_REQUEST, "MANIFEST_INVALID", "a tag in ?tag= is invalid, or there are more than %d",
-				     TAGS_AT_ONCE);
+		if (!tag_valid(parameter + strlen("tag="))) {
+			request_fail(request, MHD_HTTP_BAD_REQUEST, "MANIFEST_INVALID", "a tag in ?tag= is invalid");
 			return false;
 		}
 		strlist_add(ret, parameter + strlen("tag="));

@@ -223,7 +223,7 @@ static int put_check(struct put *put, const struct descriptor *child, bool is_ma
 			return -1;
 		here = found && (!is_manifest || kind != LINK_BLOB);
 	}
-	if (!here && (put->cached || (is_manifest && put->partial)))
+	if (!here && (put->cached || (put->manifest->is_index && put->partial)))
 		return blob_row_name(put->db, &child->digest, ret_blob, err);
 	if (!here)
 		return error_set(err, ERROR_NOT_FOUND, "%s %s is not in %s", is_manifest ? "manifest" : "blob", text,
@@ -245,6 +245,15 @@ static int put_child(struct put *put, const struct descriptor *child, bool is_ma
 			 err) < 0 ? -1 : 0;
 }
 
+/* BuildKit keeps its caches as indexes of layers and of a configuration (--cache-to type=registry): what a child's type doesn't call a manifest
+ * is a blob. */
+static bool names_manifest(const struct descriptor *child)
+{
+	enum media_class class = media_type_class(media_type_parse(child->media_type));
+
+	return class == MEDIA_CLASS_MANIFEST || class == MEDIA_CLASS_INDEX;
+}
+
 static int put_children(struct put *put, struct error *err)
 {
 	const struct manifest *manifest = put->manifest;
@@ -259,7 +268,7 @@ static int put_children(struct put *put, struct error *err)
 			return -1;
 	}
 	for (size_t i = 0; i < manifest->children_len; i++)
-		if (put_child(put, &manifest->children[i], true, err) < 0)
+		if (put_child(put, &manifest->children[i], names_manifest(&manifest->children[i]), err) < 0)
 			return -1;
 	return 0;
 }

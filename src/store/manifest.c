@@ -310,8 +310,9 @@ static int put_links(struct put *put, struct error *err)
 			 " WHERE manifest.blob = ?1",
 			 VALUES(INT(put->id), INT(put->repository)), &subject_here, err) < 0)
 		return -1;
-	if (tree_link(put->db, put->repository, put->id, err) < 0 ||
-	    link_add(put->db, put->repository, put->id, put->local || subject_here ? LINK_LOOSE : LINK_KEPT, err) < 0)
+	/* What is published was linked when it was pushed, and what was deleted since stays so: naming it again gives nobody the right to read it. */
+	int linked = put->local || put->trusted ? tree_link(put->db, put->repository, put->id, err) : tree_touch(put->db, put->repository, put->id, err);
+	if (linked < 0 || link_add(put->db, put->repository, put->id, put->local || subject_here ? LINK_LOOSE : LINK_KEPT, err) < 0)
 		return -1;
 	return query_run(put->db,
 			 "UPDATE link SET kind = 2 WHERE repository = ?2 AND kind = 1 AND (blob IN (SELECT child FROM edge WHERE parent = ?1)"

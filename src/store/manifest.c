@@ -331,9 +331,7 @@ static int put_bytes(struct put *put, const void *bytes, size_t len, const struc
 		return -1;
 	if (!*temporary && !(found && row.size >= 0) && blob_write_temporary(put->store, bytes, len, temporary, err) < 0)
 		return -1;
-	if (*temporary && blob_adopt(put->store, put->db, temporary, digest, (int64_t)len, err) < 0)
-		return -1;
-	return blob_row_name(put->db, digest, &put->id, err);
+	return *temporary ? blob_adopt(put->store, put->db, temporary, digest, (int64_t)len, err) : 0;
 }
 
 static int put_tags(struct put *put, const struct strlist *tags, struct error *err)
@@ -355,8 +353,9 @@ static int put_commit(struct put *put, const char *registry, const char *reposit
 	if (write_begin(put->store, &write, err) < 0)
 		return -1;
 	put->db = write.db;
-	if (repository_make(put->db, registry, repository, &put->repository, err) < 0 ||
-	    put_bytes(put, bytes, len, digest, temporary, err) < 0 || put_row(put, &summary, err) < 0 || put_children(put, err) < 0 ||
+	/* The bytes come in when all else is known to be right: a file doesn't go away with the transaction. */
+	if (repository_make(put->db, registry, repository, &put->repository, err) < 0 || blob_row_name(put->db, digest, &put->id, err) < 0 ||
+	    put_row(put, &summary, err) < 0 || put_children(put, err) < 0 || put_bytes(put, bytes, len, digest, temporary, err) < 0 ||
 	    put_links(put, err) < 0 || put_tags(put, tags, err) < 0)
 		return -1;
 	if (!put->local && !put->cached && (!tags || !tags->len) && journal_add(put->store, put->db, "keep", put->repository, NULL, put->id, err) < 0)

@@ -169,15 +169,15 @@ void manifest_put_end(struct request *request)
 	struct strlist tags _cleanup_(strlist_free) = { 0 };
 	const char *repository = request->target.repository, *type = request_header(request, "Content-Type");
 	const char *bytes = request->body.data ? request->body.data : "";
-	bool by_digest = strchr(request->target.item, ':');
+	bool by_digest = strchr(request->target.item, ':'), sparse = request->server->options->sparse;
 	struct store *store = request->server->store;
 	struct digest digest;
 
 	if (!manifest_tags(request, by_digest, &tags) || (by_digest && !request_digest(request, request->target.item, &digest)) ||
 	    !manifest_fits(request, by_digest ? &digest : NULL))
 		return;
-	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err) :
-				 store_manifest_put(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err);
+	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, sparse, &tags, &digest, &err) :
+				 store_manifest_put(store, "", repository, bytes, request->body.len, type, sparse, &tags, &digest, &err);
 	if (result < 0)
 		manifest_refused(request, &err);
 	else

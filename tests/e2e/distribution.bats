@@ -26,6 +26,7 @@ play() { # FILE…
   echo '{"sparse": true}' >"$T/sparse.json"
   start_registry "$T/sparse" --config "$T/sparse.json"
   play 10-sparse.txt
+  skopeo --insecure-policy copy -q --multi-arch index-only --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/case/r10-1:v1" "docker://$REGISTRY/mirror/index:1"
   "$SAMPAN" --root "$T/sparse" gc --grace 0 | grep 'reclaimed space: 0B'
   "$SAMPAN" --root "$T/sparse" fsck
   end "$REGISTRY_PID"

@@ -89,7 +89,8 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (damaged)
-		printf("%zu damaged; what was is in %s/quarantine. What is not fetched again comes with the next pull or push of the image\n", damaged, store_path(store));
+		printf("%zu damaged; what was is in %s/quarantine. What is not fetched again comes with the next pull or push of the image\n", damaged,
+		       store_path(store));
 	else if (!json_array_size(list) && !context->quiet)
 		puts("The store is sound");
 	return json_array_size(list) ? 1 : 0;

@@ -67,7 +67,8 @@ const struct command command_push = {
 	.group = "Images",
 	.usage = "[OPTIONS] IMAGE",
 	.summary = "Send an image to a registry",
-	.details = "To a registry that serves this very store no byte is moved; its quotas hold, and its webhooks are told. Of an image for many platforms those that are here are sent.",
+	.details = "To a registry that serves this very store no byte is moved; its quotas hold, and its webhooks are told.\n"
+		   "Of an image for many platforms those that are here are sent.",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

@@ -5,8 +5,8 @@
  * they began with. Who holds one is counted by connection: a connection looks at its next request whether there is a newer one. One that
  * nobody holds, whose downloads and webhooks have come to their end, is freed by the thread that watches the server.
  *
- * Some things can't change while the server runs: sockets are opened, and files chosen, by root before it becomes another and is held by its sandbox. Of those
- * the log says that a restart is needed. */
+ * Some things can't change while the server runs: sockets are opened, and files chosen, by root before it becomes another and is held by its
+ * sandbox. Of those the log says that a restart is needed. */
 #include "registry/settings.h"
 
 #include "base/log.h"

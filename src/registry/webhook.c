@@ -1,4 +1,5 @@
-/* Webhooks: what happened to manifests, and to blobs for who wants that, is POSTed to endpoints, in the envelope of Docker's registry (its 'Notifications' documentation).
+/* Webhooks: what happened to manifests, and to blobs for who wants that, is POSTed to endpoints, in the envelope of Docker's registry (its
+ * 'Notifications' documentation).
  *
  * Each endpoint has a queue and a thread of its own, so that one that hangs holds up nobody. A request only ever puts its event into
  * the queue: bounded, the oldest gives way. Events go out one by one, in order; one that fails is tried again with growing pauses, one that

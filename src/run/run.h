@@ -120,6 +120,24 @@ struct log_options {
 };
 /* Writes to stdout (and stderr). Returns when the container ended, or at once without follow. */
 int container_logs(struct store *store, const char *name, const struct log_options *options, struct error *err);
+struct cp_options {
+	bool follow;  /* a symlink as the source stands for where it leads */
+	bool archive; /* what comes out keeps the owners that it has in the container */
+};
+/* Files into it (`in`) or out of it, running or not. `inside` counts from its root; `outside` NULL is a tar on stdin or stdout. */
+int container_copy(struct store *store, const char *name, const char *inside, const char *outside, bool in, const struct cp_options *options,
+		   struct error *err);
+/* What differs from the image: 'A', 'C' or 'D' and the absolute path, sorted. */
+int container_diff(struct store *store, const char *name, void (*report)(void *data, char kind, const char *path), void *data, struct error *err);
+struct commit_options {
+	const char *message, *author;	   /* or NULL */
+	const struct reference *name;	   /* or NULL */
+	bool pause;			   /* its processes stand still meanwhile */
+	int (*change)(struct image_config *config, void *data, struct error *err); /* the last word on the configuration; or NULL */
+	void *data;
+};
+/* An image of its files, without volumes, and of its settings. */
+int container_commit(struct store *store, const char *name, const struct commit_options *options, struct digest *ret_id, struct error *err);
 /* Its files, without volumes, as a tar. */
 int container_export(struct store *store, const char *name, int to, struct error *err);
 /* Our stdin, stdout and stderr on one that runs detached, until it ends (its exit code) or ^P^Q (0). */

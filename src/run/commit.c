@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "run/child.h"
 #include "run/diff.h"
+#include "run/event.h"
 #include "run/view.h"
 
 enum { BLOCK_SIZE = 128 << 10 };
@@ -187,5 +188,8 @@ int container_commit(struct store *store, const char *name, const struct commit_
 	if (pause && container_pause(store, container.id, false, result < 0 ? NULL : err) < 0 && result == 0)
 		result = -1;
 	strlist_free(&packing.skip);
+	char id[DIGEST_TEXT_SIZE];
+	if (result == 0)
+		container_event(store, &container, "commit", "imageID", digest_print(ret_id, id));
 	return result;
 }

@@ -15,6 +15,7 @@
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/container.h"
+#include "run/event.h"
 #include "run/freeze.h"
 #include "run/host_config.h"
 #include "run/supervise.h"
@@ -78,6 +79,11 @@ int container_kill(struct store *store, const char *name, int signal_number, str
 		return -1;
 	if (kill(status.pid, signal_number) < 0 && errno != ESRCH)
 		return error_errno(err, errno, "cannot signal container %s", name);
+	_cleanup_(freep) char *number = xprintf("%d", signal_number);
+	container_event(store, &container, "kill", "signal", number);
+	/* what stands still in a freezer can't even die */
+	if (signal_number == SIGKILL && status.state == CONTAINER_PAUSED)
+		freeze_container(&container, status.pid, false, NULL);
 	return 0;
 }
 
@@ -124,8 +130,11 @@ static int stop_locked(struct store *store, const char *name, int timeout, struc
 	if (timeout < 0)
 		timeout = json_object_get(container->record, "StopTimeout") ? (int)host_config_number(container->record, "StopTimeout") : STOP_TIMEOUT;
 	container_status(container, &status);
-	if (container_is_up(&status) && end_process(container, &status, timeout, err) < 0)
-		return -1;
+	if (container_is_up(&status)) {
+		if (end_process(container, &status, timeout, err) < 0)
+			return -1;
+		container_event(store, container, "stop", NULL, NULL);
+	}
 	network_stop(container);
 	cgroup_remove(container->id);
 	if (!host_config_is(container->record, "Paused"))
@@ -149,7 +158,10 @@ int container_restart(struct store *store, const char *name, int timeout, struct
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 
-	return stop_locked(store, name, timeout, &container, err) < 0 ? -1 : container_start(store, container.id, err);
+	if (stop_locked(store, name, timeout, &container, err) < 0 || container_start(store, container.id, err) < 0)
+		return -1;
+	container_event(store, &container, "restart", NULL, NULL);
+	return 0;
 }
 
 int container_wait(struct store *store, const char *name, struct error *err)
@@ -189,7 +201,10 @@ int container_pause(struct store *store, const char *name, bool pause, struct er
 	if (freeze_container(&container, status.pid, pause, err) < 0)
 		return -1;
 	json_object_set_new(container.record, "Paused", json_boolean(pause));
-	return container_save(store, &container, err);
+	if (container_save(store, &container, err) < 0)
+		return -1;
+	container_event(store, &container, pause ? "pause" : "unpause", NULL, NULL);
+	return 0;
 }
 
 int container_rename(struct store *store, const char *name, const char *to, struct error *err)
@@ -205,6 +220,7 @@ int container_rename(struct store *store, const char *name, const char *to, stru
 	json_object_set_new(container.record, "Name", json_string(to));
 	if (container_save(store, &container, err) < 0)
 		return -1;
+	container_event(store, &container, "rename", "oldName", old);
 	return store_record_delete(store, "container-name", old, err);
 }
 
@@ -221,6 +237,7 @@ int container_update(struct store *store, const char *name, json_t *host, struct
 	json_object_update(all, host);
 	if (host_config_check(all, err) < 0 || container_save(store, &container, err) < 0)
 		return -1;
+	container_event(store, &container, "update", NULL, NULL);
 	container_status(&container, &status);
 	if (!container_is_up(&status))
 		return 0;
@@ -323,7 +340,10 @@ int container_remove(struct store *store, const char *name, bool force, struct e
 		store_record_delete(store, "container-name", container_text(&container, "Name"), NULL);
 	if (store_record_pin(store, "container", container.id, NULL, err) < 0)
 		return -1;
-	return store_record_delete(store, "container", container.id, err);
+	if (store_record_delete(store, "container", container.id, err) < 0)
+		return -1;
+	container_event(store, &container, "destroy", NULL, NULL);
+	return 0;
 }
 
 void containers_sweep(struct store *store)

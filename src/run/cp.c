@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "run/child.h"
+#include "run/event.h"
 #include "run/view.h"
 
 enum { LINKS_MAX = 40 };
@@ -295,5 +296,6 @@ int container_copy(struct store *store, const char *name, const char *inside, co
 		fd_close(&lock), lock = -1;
 	_cleanup_(freep) char *here = outside ? getcwd(NULL, 0) : NULL, *absolute = outside ? path_join(here ? here : "/", outside) : NULL;
 	copying.outside = absolute;
+	container_event(store, &container, in ? "extract-to-dir" : "archive-path", NULL, NULL);
 	return child_run(work_copy, &copying, err);
 }

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "run/container.h"
+#include "run/event.h"
 #include "run/host_config.h"
 #include "run/names.h"
 #include "run/network.h"
@@ -333,6 +334,7 @@ int container_create(struct store *store, const struct image *image, const struc
 		dir_remove(store_dir(store), relative, NULL);
 		return -1;
 	}
+	container_event(store, &creation.container, "create", NULL, NULL);
 	*ret_id = xstrdup(id);
 	return 0;
 }

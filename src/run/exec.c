@@ -10,6 +10,8 @@
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/container.h"
+#include "run/event.h"
+#include "run/host_config.h"
 #include "run/namespace.h"
 #include "run/runtime.h"
 #include "run/sandbox.h"
@@ -47,7 +49,8 @@ static int work_exec(void *data, struct error *err)
 	struct cgroup_files cgroup;
 
 	cgroup_open(execution->container->id, &cgroup);
-	cgroup_enter(&cgroup);
+	if (cgroup_enter(&cgroup, host_config_is(execution->container->record, "DevicesHeld"), err) < 0)
+		return -1;
 	if (!runtime || namespace_join(execution->monitor, "user", CLONE_NEWUSER, err) < 0 || namespace_join(execution->monitor, "mnt", CLONE_NEWNS, err) < 0)
 		return -1;
 	if (geteuid() != 0 && (setgid(0) < 0 || setuid(0) < 0))
@@ -109,5 +112,13 @@ int container_exec(struct store *store, const char *name, const struct exec_opti
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 
-	return container_open(store, name, &container, err) < 0 ? -1 : container_exec_in(&container, options, err);
+	if (container_open(store, name, &container, err) < 0)
+		return -1;
+	_cleanup_(freep) char *line = strlist_join(&options->argv, " "), *action = xprintf("exec_start: %s", line);
+	container_event(store, &container, action, NULL, NULL);
+	int code = container_exec_in(&container, options, err);
+	_cleanup_(freep) char *number = xprintf("%d", code);
+	if (code >= 0 && !options->detach)
+		container_event(store, &container, "exec_die", "exitCode", number);
+	return code;
 }

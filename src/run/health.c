@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "run/child.h"
+#include "run/event.h"
 #include "run/host_config.h"
 
 enum { SECOND = 1000, DAY = 86400 * SECOND, DEFAULT_RETRIES = 3, DEFAULT_SECONDS = 30 };
@@ -124,6 +125,9 @@ static void note(struct store *store, struct container *container, const char *s
 	json_object_set_new(container->record, "Health", json_pack("{s:s, s:I, s:[{s:s, s:i}]}", "Status", status, "FailingStreak", (json_int_t)streak,
 								   "Log", "End", time_print(time(NULL), now), "ExitCode", code));
 	container_save(store, container, NULL);
+	_cleanup_(freep) char *action = xprintf("health_status: %s", status);
+	if (!old || !str_equal(host_config_text(old, "Status"), status))
+		container_event(store, container, action, NULL, NULL);
 }
 
 void health_check(struct store *store, const char *id, int64_t generation, struct health *health)

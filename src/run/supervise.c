@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "run/cgroup.h"
+#include "run/event.h"
 #include "run/health.h"
 #include "run/host_config.h"
 
@@ -206,11 +207,14 @@ int container_ended(const char *root, const char *id, struct error *err)
 	struct container container _cleanup_(container_clear) = { 0 };
 	_cleanup_(fd_close) int host = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
 
+	if (store_open(root, &store, err) < 0 || container_load(store, id, &container, err) < 0)
+		return -1;
+	container_event_die(store, &container);
+	if (!supervisor_wanted(&container))
+		return 0;
 	/* conmon lives among the container's mounts; a supervisor must not. A rootless user can't leave them: see the head of the file. */
 	if (host < 0 || setns(host, CLONE_NEWNS) < 0)
 		return 0;
-	if (store_open(root, &store, err) < 0 || container_load(store, id, &container, err) < 0)
-		return -1;
 	return supervisor_alive(&container) ? 0 : supervisor_start(store, &container, err);
 }
 

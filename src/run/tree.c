@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "run/child.h"
 #include "run/container.h"
+#include "run/event.h"
 #include "run/view.h"
 
 struct export {
@@ -37,5 +38,6 @@ int container_export(struct store *store, const char *name, int to, struct error
 	container_status(&container, &export.view.status);
 	if (container_is_up(&export.view.status))
 		fd_close(&lock), lock = -1;
+	container_event(store, &container, "export", NULL, NULL);
 	return child_run(work_export, &export, err);
 }

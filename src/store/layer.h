@@ -19,6 +19,7 @@ struct snapshot_options {
 	const struct strlist *layers; /* numbers, lowest first; borrowed */
 	const char *dir;	      /* absolute, beneath the store's root; made if missing */
 	bool read_only;
+	bool no_devices; /* device files in it can't be opened (nodev) */
 };
 /* Mounts it at dir/merged, in the caller's mount namespace, which should be a private one. */
 int snapshot_mount(struct store *store, const struct snapshot_options *options, struct error *err);

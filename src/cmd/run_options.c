@@ -28,7 +28,7 @@
 	X(cap_drop, "cap-drop", 0, "CAPABILITY", "a right less")                                                           \
 	X(device, "device", 0, "PATH[:INSIDE][:rwm]", "a device file of this machine")                                   \
 	X(security_opt, "security-opt", 0, "OPTION", "no-new-privileges, seccomp=unconfined or seccomp=FILE")                  \
-	X(log_opt, "log-opt", 0, "NAME=VALUE", "max-size=10m: when its log begins anew")                                  \
+	X(log_opt, "log-opt", 0, "NAME=VALUE", "max-size=10m: when its log begins anew; max-file=3: how many are kept")                                  \
 	X(gpus, "gpus", 0, "WHICH", "not supported")
 #define HOST_FLAGS(X)                                                                   \
 	X(rm, "rm", "remove it when it has ended")                                          \

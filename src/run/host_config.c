@@ -267,8 +267,6 @@ static int take_log(json_t *host, const char *key, const char *value, struct err
 		int64_t count;
 		if (!*equals || str_to_int(equals + 1, 1, 1000, &count, NULL) < 0)
 			return error_set(err, ERROR_USAGE, "--log-opt %s: a number from 1 is needed", value);
-		if (count > 1)
-			log_warn_once("--log-opt max-file: one file is kept; when it reaches max-size it begins anew");
 	} else {
 		return error_set(err, ERROR_USAGE, "--log-opt %s is not known here: max-size=SIZE and max-file=N are", value);
 	}

@@ -1,6 +1,6 @@
-/* Restart policies and health checks: see supervise.h.
+/* Restart policies, health checks and logs of several files: see supervise.h.
  *
- * A container that has either gets a process of its own, the supervisor: `sampan supervise ID GENERATION`, started detached beside conmon, in
+ * A container that has one of these gets a process of its own, the supervisor: `sampan supervise ID GENERATION`, started detached beside conmon, in
  * the namespaces of whoever said `start`, since from where conmon lives there is no way back out. It waits for the container's process
  * (a pidfd: no polling), runs the health check when it is due, and after an end does what the policy says, with docker's back-off: 100 ms,
  * doubled each time up to a minute, and from the beginning when the container had run for ten seconds.
@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 #include "run/event.h"
 #include "run/health.h"
 #include "run/host_config.h"
+#include "run/rotate.h"
 
 enum { BACKOFF_FIRST = 100, BACKOFF_MAX = 60000, RAN_LONG = 10, POLL_STEP = 500, MONITOR_WAIT = 5000 };
 
@@ -36,7 +38,7 @@ bool supervisor_wanted(const struct container *container)
 	int64_t most;
 
 	return host_config_restart(json_object_get(container->record, "HostConfig"), &most) != RESTART_NO ||
-	       health_has_check(container->record);
+	       health_has_check(container->record) || rotation_wanted(container->record);
 }
 
 /* Held as long as the supervisor lives; 1 if another holds it. */
@@ -120,17 +122,39 @@ static bool back_off(struct store *store, const char *id, int64_t generation, st
 	return true;
 }
 
-/* Until the container's process is gone; health checks in between. */
+/* True when the process is gone; false after the time, or when the log has turned. */
+static bool wait_gone(int pid, struct rotation *rotation, int timeout)
+{
+	_cleanup_(fd_close) int fd = rotation->changes < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd waiting[2] = { { fd, POLLIN, 0 }, { rotation->changes, POLLIN, 0 } };
+
+	if (fd < 0)
+		return process_wait_gone(pid, timeout);
+	if (poll(waiting, 2, timeout) > 0 && waiting[1].revents)
+		rotation_turn(rotation);
+	return waiting[0].revents != 0;
+}
+
+/* Until the container's process is gone; health checks and turns of the log in between. */
 static void watch(struct store *store, struct container *container, int64_t generation, int pid)
 {
+	struct rotation rotation;
 	struct health health;
 
+	rotation_begin(container, &rotation);
 	health_begin(container->record, &health);
-	while (!process_wait_gone(pid, health_due(&health)) && !interrupt_pending()) {
+	while (!wait_gone(pid, &rotation, health_due(&health)) && !interrupt_pending()) {
 		if (!health_is_due(&health))
 			continue;
 		health_check(store, container->id, generation, &health);
 	}
+	/* what conmon still writes may turn the log */
+	struct pollfd turned = { rotation.changes, POLLIN, 0 };
+	while (rotation.changes >= 0 && !process_wait_gone(bundle_number(container, "monitor.pid"), 0) && poll(&turned, 1, 200) > 0)
+		rotation_turn(&rotation);
+	if (rotation.changes >= 0)
+		rotation_turn(&rotation);
+	rotation_end(&rotation);
 }
 
 static int start_again(struct store *store, const char *id, int64_t generation, struct container *container, struct error *err)

@@ -131,6 +131,34 @@ teardown_file() { remove_containers; }
   [[ $("$SAMPAN" logs "$n-big" | tail -n 1) == last ]]
 }
 
+@test "logs of several files: nothing is missing in between, the sizes hold, -f reads across" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host --log-opt max-size=8k --log-opt max-file=3 native:1 \
+    sh -c 'for i in $(seq 1000); do echo line $i; [ $((i % 20)) -ne 0 ] || sleep 0.05; done; echo last' >/dev/null
+  timeout 30 "$SAMPAN" logs -f "$n" >"$T/$n-follow"
+  [ "$(wc -l <"$T/$n-follow")" -eq 1001 ]
+  log=$("$SAMPAN" inspect -f '{{.LogPath}}' "$n")
+  settled() { [ -e "$log.2" ] && [ ! -e "$log.3" ]; }
+  wait_for 5 settled
+  for file in "$log" "$log.1" "$log.2"; do [ "$(stat -c %s "$file")" -le 8192 ]; done
+  "$SAMPAN" logs "$n" | sed -n 's/^line //p' >"$T/$n-lines"
+  [ "$(tail -n 1 "$T/$n-lines")" = 1000 ]
+  [ "$(wc -l <"$T/$n-lines")" -eq $((1000 - $(head -n 1 "$T/$n-lines") + 1)) ] # no hole
+  [ "$(wc -l <"$T/$n-lines")" -gt "$("$SAMPAN" logs --tail 100000 "$n" | tail -n +1 | grep -c 'line 9[5-9]')" ]
+  lines_of() { cut -d' ' -f4- "$1" | sed -n 's/^line //p'; }
+  [ "$(lines_of "$log.1" | wc -l)" -gt 100 ]
+  tail=$(($(lines_of "$log" | wc -l) + 30)) # reaches into the file before
+  [ "$("$SAMPAN" logs --tail "$tail" "$n" | head -n 1)" = "line $((1000 - tail + 2))" ]
+  # its supervisor is killed: the log stays bounded, and with the next start it goes on
+  "$SAMPAN" run -d --name "$n-k" --network host --log-opt max-size=8k --log-opt max-file=2 native:1 sh -c 'seq 1 2000; sleep 0.5; echo end; sleep 60' >/dev/null
+  for pid in $(pgrep -f "supervise $("$SAMPAN" inspect -f '{{.Id}}' "$n-k")"); do kill -9 "$pid"; done
+  wait_for 10 bash -c '"$SAMPAN" logs '"$n-k"' | grep -q end'
+  log=$("$SAMPAN" inspect -f '{{.LogPath}}' "$n-k")
+  [ "$(cat "$log" "$log".[0-9] 2>/dev/null | wc -c)" -le 16384 ]
+  "$SAMPAN" restart -t 0 "$n-k"
+  wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n-k"' | grep -c end)" -ge 1 ]'
+}
+
 @test "volumes: create, ls, inspect, rm and prune; one in use stays" {
   n=$(name)
   [ "$("$SAMPAN" volume create "$n-kept")" = "$n-kept" ]

@@ -153,6 +153,12 @@ struct process_row {
 	int64_t cpu_ms, memory; /* resident bytes */
 	char *command;		/* owned */
 };
+/* What a container uses: sums over its processes, and what its network has carried; all zero if it doesn't run. */
+struct container_usage {
+	int64_t cpu_ms, memory, limit; /* limit: its own, or this machine's memory */
+	int64_t pids, received, sent, read, written; /* bytes; read and written by storage, 0 where the kernel doesn't say */
+};
+void container_usage(struct store *store, const char *id, struct container_usage *ret);
 int container_processes(struct store *store, const char *name, struct process_row **ret, size_t *ret_len, struct error *err);
 void processes_free(struct process_row *rows, size_t len);
 

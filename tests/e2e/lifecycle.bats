@@ -102,9 +102,14 @@ teardown_file() { remove_containers; }
   n=$(name)
   "$SAMPAN" run -d --name "$n" --network host native:1 sleep 61
   [[ $("$SAMPAN" top "$n") == PID*"sleep 61"* ]]
-  run "$SAMPAN" stats "$n"
+  run "$SAMPAN" stats --no-stream "$n"
   [[ ${lines[0]} == *MEM* && ${lines[1]} == *"$n"* ]]
-  [ "$("$SAMPAN" --format json stats "$n" | python3 -c 'import json, sys; row = json.load(sys.stdin)[0]; print(row["pids"], row["memory"] > 0)')" = "1 True" ]
+  [ "$("$SAMPAN" stats --no-stream --format json "$n" | python3 -c 'import json, sys; row = json.load(sys.stdin)[0]; print(row["pids"], row["memory"] > 0)')" = "1 True" ]
+  [ "$("$SAMPAN" stats --no-stream --format '{{.Name}} {{.PIDs}}' "$n")" = "$n 1" ]
+  run timeout -s INT 3.5 "$SAMPAN" stats "$n"
+  [ "$(grep -c "$n" <<<"$output")" -ge 2 ]
+  run "$SAMPAN" stats --no-stream "$n-none"
+  [ "$status" -eq 1 ]
   "$SAMPAN" create --name "$n-old" --network host -l "old=$n" native:1 true
   run "$SAMPAN" prune --filter "label=old=$n"
   [ "$status" -eq 0 ]

@@ -18,6 +18,7 @@
 #include "run/event.h"
 #include "run/freeze.h"
 #include "run/host_config.h"
+#include "run/processes.h"
 #include "run/supervise.h"
 
 enum { STOP_TIMEOUT = 10, /* seconds */ KILL_TIMEOUT = 10000, MONITOR_TIMEOUT = 5000 }; /* milliseconds */
@@ -306,6 +307,8 @@ static int end_running(const struct container *container, const char *name, bool
 		error_set(err, ERROR_BUSY, "container %s is running", name);
 		return error_hint(err, "'sampan stop %s' first, or 'sampan rm -f %s'", name, name);
 	}
+	if (status.state == CONTAINER_CREATED && access(container->bundle, F_OK) == 0)
+		processes_end_start(container->bundle);
 	/* One that was being started has a pid file before it has a record of it. */
 	int pid = status.pid ? status.pid : status.state == CONTAINER_CREATED ? bundle_number(container, "pid") : 0;
 	if (pid > 0) {

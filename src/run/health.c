@@ -133,10 +133,16 @@ static void note(struct store *store, struct container *container, const char *s
 void health_check(struct store *store, const char *id, int64_t generation, struct health *health)
 {
 	struct container container _cleanup_(container_clear) = { 0 };
+	struct container_status status;
 	_cleanup_(fd_close) int lock = -1;
 
 	if (container_load(store, id, &container, NULL) < 0)
 		return;
+	container_status(&container, &status);
+	if (status.state == CONTAINER_PAUSED) { /* it is not asked, and so doesn't fail */
+		health->next = clock_now() + health->interval;
+		return;
+	}
 	int code = run_probe(&container, health->timeout);
 	health->next = clock_now() + health->interval;
 	/* The record is read again behind the check, which may have taken long, and under the lock that all who change it take. */

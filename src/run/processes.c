@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "run/container.h"
 #include "run/host_config.h"
 
-enum { STAT_SIZE_MAX = 4096, COMMAND_MAX = 65536 };
+enum { STAT_SIZE_MAX = 4096, COMMAND_MAX = 65536, END_ROUNDS = 100 };
 
 static bool same_namespace(const char *pid, const struct stat *wish)
 {
@@ -86,6 +87,39 @@ int processes_of(int pid, struct process_row **ret, size_t *ret_len, struct erro
 	*ret = rows;
 	*ret_len = len;
 	return 0;
+}
+
+/* Is it a monitor or a runtime at work on this bundle? Its path is in the arguments, and holds the container's whole id. */
+static bool works_on(const char *pid, const char *bundle)
+{
+	static const char *const names[] = { "conmon", "crun", "runc" };
+	_cleanup_(freep) char *path = xprintf("/proc/%s/cmdline", pid);
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	if (file_read(AT_FDCWD, path, COMMAND_MAX, &text, NULL) < 0 || !text.len || !memmem(text.data, text.len, bundle, strlen(bundle)))
+		return false;
+	const char *slash = strrchr(text.data, '/'), *name = slash ? slash + 1 : text.data;
+	for (size_t i = 0; i < array_len(names); i++)
+		if (str_equal(name, names[i]))
+			return true;
+	return false;
+}
+
+void processes_end_start(const char *bundle)
+{
+	struct dirent *entry;
+
+	for (int round = 0, found = 1; found && round < END_ROUNDS; round++) {
+		DIR *proc = opendir("/proc");
+		found = 0;
+		while (proc && (entry = readdir(proc)))
+			if (isdigit((unsigned char)entry->d_name[0]) && works_on(entry->d_name, bundle))
+				found += kill(atoi(entry->d_name), SIGKILL) == 0;
+		if (proc)
+			closedir(proc);
+		if (found)
+			usleep(20000);
+	}
 }
 
 void processes_free(struct process_row *rows, size_t len)

@@ -18,6 +18,7 @@
 #include "run/event.h"
 #include "run/freeze.h"
 #include "run/host_config.h"
+#include "run/networks.h"
 #include "run/processes.h"
 #include "run/supervise.h"
 
@@ -138,6 +139,8 @@ static int stop_locked(struct store *store, const char *name, int timeout, struc
 	}
 	network_stop(container);
 	cgroup_remove(container->id);
+	if (json_object_size(json_object_get(container->record, "Networks")))
+		networks_refresh(store);
 	if (!host_config_is(container->record, "Paused"))
 		return 0;
 	json_object_del(container->record, "Paused");
@@ -222,6 +225,8 @@ int container_rename(struct store *store, const char *name, const char *to, stru
 	if (container_save(store, &container, err) < 0)
 		return -1;
 	container_event(store, &container, "rename", "oldName", old);
+	if (json_object_size(json_object_get(container.record, "Networks")))
+		networks_refresh(store);
 	return store_record_delete(store, "container-name", old, err);
 }
 
@@ -263,6 +268,7 @@ void network_stop(const struct container *container)
 
 	if (pid > 0 && is_pasta(container, pid))
 		kill(pid, SIGTERM);
+	network_unlink(container);
 }
 
 struct removal {

@@ -12,6 +12,7 @@
 #include "run/host_config.h"
 #include "run/names.h"
 #include "run/network.h"
+#include "run/networks.h"
 #include "run/sandbox.h"
 
 enum { ID_BYTES = 32, SHORT_ID = 12 };
@@ -296,6 +297,10 @@ static int write_record(struct creation *creation, struct error *err)
 	container->record = make_record(creation, name);
 	if (!container->record)
 		return error_set(err, ERROR_INVALID, "an argument, variable or name is not UTF-8");
+	_cleanup_(fd_close) int lock = creation->options->network_name ? networks_lock(creation->store, err) : -1;
+	if (creation->options->network_name &&
+	    (lock < 0 || network_attach(creation->store, container, creation->options->network_name, &creation->options->aliases, err) < 0))
+		return -1;
 	if (container_save(creation->store, container, err) < 0)
 		return -1;
 	if (store_record_pin(creation->store, "container", container->id, &creation->image->digest, err) < 0)

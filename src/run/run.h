@@ -9,7 +9,8 @@
 #include "emu/emu.h"
 #include "store/layer.h"
 
-enum network_mode { NETWORK_DEFAULT, NETWORK_HOST, NETWORK_NONE };
+/* INTERNAL: a namespace with nothing of the outside, for networks with names that are so. */
+enum network_mode { NETWORK_DEFAULT, NETWORK_HOST, NETWORK_NONE, NETWORK_INTERNAL };
 int network_mode_parse(const char *text, enum network_mode *ret, struct error *err);
 
 struct mount_spec {
@@ -59,6 +60,8 @@ struct container_options {
 	struct strlist env;
 	struct strlist args; /* replaces CMD if not empty */
 	enum network_mode network;
+	const char *network_name; /* one of those with names; or NULL */
+	struct strlist aliases;	  /* on it */
 	const struct port_spec *ports;
 	size_t ports_len;
 	const struct mount_spec *mounts;
@@ -161,6 +164,20 @@ struct container_usage {
 void container_usage(struct store *store, const char *id, struct container_usage *ret);
 int container_processes(struct store *store, const char *name, struct process_row **ret, size_t *ret_len, struct error *err);
 void processes_free(struct process_row *rows, size_t len);
+
+/* ---- networks with names ---- */
+struct network_options {
+	const char *subnet, *gateway; /* NULL: chosen */
+	bool internal;		      /* no way out */
+	struct strlist labels;
+};
+int network_create(struct store *store, const char *name, const struct network_options *options, struct error *err);
+/* docker's object; a new reference. */
+json_t *network_inspect(struct store *store, const char *name, struct error *err);
+int network_remove(struct store *store, const char *name, struct error *err); /* ERROR_BUSY if one that runs is on it */
+bool network_is_used(struct store *store, const char *name); /* by any container, running or not */
+int network_connect(struct store *store, const char *network, const char *container, const struct strlist *aliases, struct error *err);
+int network_disconnect(struct store *store, const char *network, const char *container, struct error *err);
 
 /* ---- volumes ---- */
 struct volume_row {

@@ -167,6 +167,7 @@ static int write_etc(const struct sandbox *sandbox, const char *bundle, const ch
 	if (!hosts.len)
 		buf_printf(&hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n", hostname);
 	add_hosts(json_object_get(sandbox->host, "ExtraHosts"), &hosts);
+	buf_add_str(&hosts, sandbox->hosts ? sandbox->hosts : "");
 	if (write_text(bundle, "resolv.conf", resolv.data ? resolv.data : "", &ret->resolv_conf, err) < 0)
 		return -1;
 	if (write_text(bundle, "hosts", hosts.data, &ret->hosts, err) < 0)
@@ -248,7 +249,7 @@ static json_t *make_config(const struct sandbox *sandbox, const struct user *use
 		.hostname = hostname,
 		.user = user,
 		.terminal = sandbox->terminal,
-		.netns = sandbox->network == NETWORK_DEFAULT ? netns : NULL,
+		.netns = sandbox->network == NETWORK_DEFAULT || sandbox->network == NETWORK_INTERNAL ? netns : NULL,
 		.host_network = sandbox->network == NETWORK_HOST,
 		.bind_sys = nested && sandbox->network == NETWORK_HOST,
 		.devices_held = sandbox->devices_held,

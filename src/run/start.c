@@ -22,6 +22,7 @@
 #include "run/host_config.h"
 #include "run/monitor.h"
 #include "run/network.h"
+#include "run/networks.h"
 #include "run/sandbox.h"
 #include "run/spec.h"
 #include "run/supervise.h"
@@ -39,7 +40,7 @@ struct launch {
 	size_t ports_len;
 	struct mount_spec *mounts; /* owned, with their texts */
 	size_t mounts_len;
-	enum network_mode network;
+	struct network_plan network;
 	char *init; /* or NULL; owned */
 	bool terminal, interactive, devices_held;
 };
@@ -57,6 +58,7 @@ static void launch_clear(struct launch *launch)
 	free(launch->mounts);
 	free(launch->ports);
 	free(launch->init);
+	network_plan_clear(&launch->network);
 }
 
 static void read_mounts(struct launch *launch)
@@ -106,7 +108,6 @@ static int find_init(struct launch *launch, struct error *err)
 static int launch_read(struct launch *launch, struct error *err)
 {
 	const json_t *record = launch->container->record;
-	const char *network = host_config_text(launch->host, "NetworkMode");
 	struct platform platform;
 
 	if (host_config_is(launch->host, "Init") && find_init(launch, err) < 0)
@@ -115,7 +116,7 @@ static int launch_read(struct launch *launch, struct error *err)
 	    json_get_strlist(record, "Layers", &launch->layers, err) < 0)
 		return -1;
 	if (platform_parse(container_text(launch->container, "Platform"), &platform, err) < 0 ||
-	    network_mode_parse(*network ? network : "default", &launch->network, err) < 0)
+	    network_plan_read(launch->store, launch->container, &launch->network, err) < 0)
 		return -1;
 	emulator_find(&platform, &launch->emulator);
 	read_mounts(launch);
@@ -155,6 +156,18 @@ static int fill_volumes(void *data, int tree, struct error *err)
 	return 0;
 }
 
+static int start_network(const struct launch *launch, struct error *err)
+{
+	const char *bundle = launch->container->bundle;
+	_cleanup_(freep) char *netns = path_join(bundle, "netns");
+
+	if (launch->network.mode == NETWORK_DEFAULT && network_start(bundle, launch->ports, launch->ports_len, err) < 0)
+		return -1;
+	if (launch->network.mode == NETWORK_INTERNAL && network_start_empty(bundle, err) < 0)
+		return -1;
+	return network_plan_link(launch->container, &launch->network, netns, err);
+}
+
 /* In the child: everything up to the runtime. */
 static int enter(struct launch *launch, struct error *err)
 {
@@ -163,7 +176,7 @@ static int enter(struct launch *launch, struct error *err)
 	struct sandbox sandbox = {
 		.store = launch->store, .layers = &launch->layers, .dir = container->dir, .emulator = &launch->emulator,
 		.argv = &launch->argv, .env = &launch->env, .cwd = container_text(container, "WorkingDir"),
-		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = launch->network,
+		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = launch->network.mode, .hosts = launch->network.hosts,
 		.mounts = launch->mounts, .mounts_len = launch->mounts_len, .terminal = launch->terminal,
 		.read_only = host_config_is(launch->host, "ReadonlyRootfs"), .id = container->id, .host = launch->host, .init = launch->init,
 		.devices_held = launch->devices_held, .filter = true, .mounted = fill_volumes, .data = launch,
@@ -172,7 +185,7 @@ static int enter(struct launch *launch, struct error *err)
 	cgroup_open(container->id, &cgroup);
 	if (sandbox_enter(&sandbox, NULL, err) < 0)
 		return -1;
-	if (launch->network == NETWORK_DEFAULT && network_start(container->bundle, launch->ports, launch->ports_len, err) < 0)
+	if (start_network(launch, err) < 0)
 		return -1;
 	/* Behind pasta, which doesn't count against the container's limits, and opens a device. */
 	return cgroup_enter(&cgroup, launch->devices_held, err);
@@ -235,8 +248,11 @@ static int wait_foreground(struct launch *launch, struct child *child, struct er
 		if (poll(&waiting, 1, noted ? 500 : 20) > 0)
 			return child_wait(child, err);
 		int pid = bundle_number(launch->container, "pid");
-		if (pid && !noted && (noted = note_start(launch, pid, NULL) == 0))
+		if (pid && !noted && (noted = note_start(launch, pid, NULL) == 0)) {
 			container_event(launch->store, launch->container, "start", NULL, NULL);
+			if (launch->network.ends_len)
+				networks_refresh(launch->store);
+		}
 		if (interrupt_pending())
 			ask_to_stop(launch, child, pid, &asked);
 	}
@@ -259,6 +275,8 @@ static int run_foreground(struct launch *launch, struct error *err)
 		if (dir < 0 || dir_make(dir, "exits", 0755, err) < 0 || file_replace(dir, path, code, strlen(code), 0644, err) < 0)
 			log_warn("the exit code of %s could not be kept", container->id);
 		container_event_die(launch->store, container);
+		if (launch->network.ends_len)
+			networks_refresh(launch->store);
 	}
 	if (result >= 0 && host_config_is(launch->host, "AutoRemove"))
 		container_remove(launch->store, container->id, true, NULL);
@@ -327,6 +345,8 @@ int container_launch(struct store *store, struct container *container, struct er
 	if (note_start(&launch, pid, err) < 0)
 		return -1;
 	container_event(store, container, "start", NULL, NULL);
+	if (launch.network.ends_len)
+		networks_refresh(store);
 	return 0;
 }
 

@@ -29,6 +29,7 @@
 #include "run/event.h"
 #include "run/health.h"
 #include "run/host_config.h"
+#include "run/networks.h"
 #include "run/rotate.h"
 
 enum { BACKOFF_FIRST = 100, BACKOFF_MAX = 60000, RAN_LONG = 10, POLL_STEP = 500, MONITOR_WAIT = 5000 };
@@ -234,6 +235,10 @@ int container_ended(const char *root, const char *id, struct error *err)
 	if (store_open(root, &store, err) < 0 || container_load(store, id, &container, err) < 0)
 		return -1;
 	container_event_die(store, &container);
+	if (json_object_size(json_object_get(container.record, "Networks"))) {
+		network_unlink(&container);
+		networks_refresh(store);
+	}
 	if (!supervisor_wanted(&container))
 		return 0;
 	/* conmon lives among the container's mounts; a supervisor must not. A rootless user can't leave them: see the head of the file. */

@@ -23,6 +23,7 @@ setup_file() {
   chmod 755 "$T"
   mkdir "$T/bin" "$T/work"
   cp "$SAMPAN" "$T/bin/sampan"
+  if [ -e /dev/net/tun ] && mknod -m 666 "$T/tun" c 10 200 && (: <>"$T/tun") 2>/dev/null; then export WITH_TUN=with_tun; fi
   chown "$SOMEONE" "$T/work"
   busybox_tar "$T/native.tar"
   chmod 644 "$T/native.tar"
@@ -44,8 +45,10 @@ setup() {
   cd "$OUT"
 }
 
+# Where /dev/net/tun is not the user's, it sees one that is.
+with_tun() { unshare --mount --propagation slave sh -c 'mount --bind "$0" /dev/net/tun; exec "$@"' "$T/tun" "$@"; }
 as() { # sampan as the user
-  setpriv --reuid "$SOMEONE" --regid "$(id -g "$SOMEONE")" --init-groups env -i "PATH=$PATH" "HOME=$T/work" "SAMPAN_ROOT=$T/work/store" "$SAMPAN_PROGRAM" "$@"
+  ${WITH_TUN:-} setpriv --reuid "$SOMEONE" --regid "$(id -g "$SOMEONE")" --init-groups env -i "PATH=$PATH" "HOME=$T/work" "SAMPAN_ROOT=$T/work/store" "$SAMPAN_PROGRAM" "$@"
 }
 started() { # NAME SCRIPT [OPTION…]: runs it, and waits for /ready
   as run -d --name "$1" --network none "${@:3}" native:1 sh -c "$2; touch /ready; sleep 600" >/dev/null
@@ -147,4 +150,28 @@ state() { as inspect -f '{{.State.Status}}' "$1"; }
     echo "after $wait: $output"
     as run --rm --name "$n-k" --network none native:1 true
   done
+}
+
+@test "networks with names: members in namespaces of their own find each other" {
+  n=$(name)
+  as run --rm native:1 true 2>"$T/pasta-error" || skip "pasta doesn't work here: $(head -c 200 "$T/pasta-error")"
+  as network create "$n"
+  as network create --internal "$n-i"
+  as run -d --name "$n-a" --network "$n" native:1 sh -c 'while :; do echo hello | nc -l -p 80; done' >/dev/null
+  as run -d --name "$n-b" --network "$n" native:1 sleep 60 >/dev/null
+  reaches() { [ "$(as exec "$1" nc -w 3 "$2" 80 </dev/null)" = hello ]; }
+  wait_for 5 reaches "$n-b" "$n-a"
+  as run -d --name "$n-c" --network "$n-i" native:1 sleep 60 >/dev/null
+  as network connect --alias web "$n-i" "$n-a"
+  wait_for 5 reaches "$n-c" web
+  kill -9 "$(cat "$(dirname "$(as inspect -f '{{.LogPath}}' "$n-b")")"/link-*.pid)"
+  as restart -t 0 "$n-a"
+  as ps >/dev/null
+  wait_for 5 reaches "$n-b" "$n-a"
+  as exec "$n-a" sh -c 'kill -9 -1' || true
+  as kill -s KILL "$n-a" || true
+  gone() { ! as exec "$n-b" grep -q "$n-a" /etc/hosts; }
+  wait_for 10 gone
+  as rm -f "$n-a" "$n-b" "$n-c"
+  as network prune
 }

@@ -13,7 +13,7 @@ caps() { sed -n 's/^CapEff:\t//p'; } # of /proc/self/status
   [ "$(in_native "${read[@]}" | caps)" = 00000000a80425fb ]
   [ "$(in_native --cap-drop ALL "${read[@]}" | caps)" = 0000000000000000 ]
   [ "$(in_native --cap-drop all --cap-add net_bind_service "${read[@]}" | caps)" = 0000000000000400 ]
-  [ "$(in_native --cap-add CAP_SYS_TIME --cap-drop CHOWN "${read[@]}" | caps)" = 00000000a20425fa ]
+  [ "$(in_native --cap-add CAP_SYS_TIME --cap-drop CHOWN "${read[@]}" | caps)" = 00000000aa0425fa ]
   run in_native --cap-add NET_ADMN native:1 true
   [ "$status" -eq 2 ]
   [[ $output == *"NET_ADMIN"* ]]

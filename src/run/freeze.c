@@ -1,8 +1,8 @@
 /* Freezing a container: see freeze.h.
  *
- * The freezer of its cgroup does it where there is one (v1, v2): nobody inside can tell. Otherwise each of its processes is sent SIGSTOP, and again until a walk finds none that runs, since they may fork meanwhile. Signals need no cgroup,
- * which a rootless user and many boards do not have, and are the same for v1, v2 and none; unlike with a freezer, a parent inside may see that
- * its child stopped. From outside of the namespace the first process can't refuse the signal either. */
+ * The freezer of its cgroup does it where there is one (v1, v2): nobody inside can tell. Otherwise each of its processes is sent SIGSTOP, and
+ * again until a walk finds none that runs, since they may fork meanwhile. Signals need no cgroup, which a rootless user and many boards do not
+ * have; but a parent inside may see that its child stopped. From outside of the namespace the first process can't refuse the signal either. */
 #include "run/freeze.h"
 
 #include <errno.h>

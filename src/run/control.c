@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -22,7 +23,7 @@
 #include "run/processes.h"
 #include "run/supervise.h"
 
-enum { STOP_TIMEOUT = 10, /* seconds */ KILL_TIMEOUT = 10000, MONITOR_TIMEOUT = 5000 }; /* milliseconds */
+enum { ORPHAN_AGE = 3600, STOP_TIMEOUT = 10, /* seconds */ KILL_TIMEOUT = 10000, MONITOR_TIMEOUT = 5000 }; /* milliseconds */
 
 int signal_parse(const char *text, int *ret, struct error *err)
 {
@@ -355,12 +356,29 @@ int container_remove(struct store *store, const char *name, bool force, struct e
 	return 0;
 }
 
+/* A create that was killed before its record was written leaves an empty folder. */
+static void sweep_folders(struct store *store, const struct strlist *ids)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+	struct stat info;
+
+	if (dir_names(store_dir(store), "containers", &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.len; i++) {
+		_cleanup_(freep) char *path = xprintf("containers/%s", names.items[i]);
+		if (!strlist_has(ids, names.items[i]) && fstatat(store_dir(store), path, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    time(NULL) - info.st_mtim.tv_sec > ORPHAN_AGE)
+			unlinkat(store_dir(store), path, AT_REMOVEDIR);
+	}
+}
+
 void containers_sweep(struct store *store)
 {
 	struct strlist ids _cleanup_(strlist_free) = { 0 };
 
 	if (store_record_keys(store, "container", &ids, NULL) < 0)
 		return;
+	sweep_folders(store, &ids);
 	for (size_t i = 0; i < ids.len; i++) {
 		struct container container _cleanup_(container_clear) = { 0 };
 		struct container_status status;

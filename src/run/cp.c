@@ -192,7 +192,7 @@ static int open_above(const struct place *from, struct error *err)
 	return fd_steal(&dir);
 }
 
-static int send(const struct place *from, const char *as, int to, struct making *ret, struct error *err)
+static int prepare(const struct place *from, const char *as, int to, struct making *ret, struct error *err)
 {
 	*ret = (struct making){ .dir = open_above(from, err), .to = to, .name = from->name, .as = as };
 	return ret->dir < 0 ? -1 : 0;
@@ -225,7 +225,7 @@ static int copy_between(const struct place *from, const struct place *to, bool o
 	const char *prefix, *as;
 	int ends[2];
 
-	if (decide_target(from, to, &prefix, &as, err) < 0 || send(from, as, -1, &making, err) < 0)
+	if (decide_target(from, to, &prefix, &as, err) < 0 || prepare(from, as, -1, &making, err) < 0)
 		return -1;
 	_cleanup_(fd_close) int dir = making.dir;
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -255,7 +255,7 @@ static int copy_to_stdout(const struct copying *copying, int inside, struct erro
 	struct making making;
 
 	if (find_source(inside, copying->inside, copying->options->follow, &from, err) < 0 ||
-	    send(&from, from.contents ? "." : base_name(from.shown), STDOUT_FILENO, &making, err) < 0)
+	    prepare(&from, from.contents ? "." : base_name(from.shown), STDOUT_FILENO, &making, err) < 0)
 		return -1;
 	_cleanup_(fd_close) int dir = making.dir;
 	return tree_archive(making.dir, making.name, making.as, write_out, &making, err);

@@ -152,6 +152,10 @@ static int decide_ports(struct creation *creation, struct error *err)
 		log_warn("-p has no effect with --network %s", options->network == NETWORK_HOST ? "host" : "none");
 		return 0;
 	}
+	if ((options->ports_len || options->publish_all) && options->network_name && network_is_internal(creation->store, options->network_name)) {
+		log_warn("-p has no effect on the internal network %s", options->network_name);
+		return 0;
+	}
 	creation->ports = xcalloc(options->ports_len + 1, sizeof *creation->ports);
 	creation->ports_len = options->ports_len;
 	if (options->ports_len)

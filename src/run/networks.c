@@ -116,6 +116,13 @@ static json_t *network_load(struct store *store, const char *name, struct error 
 	return json_parse(text, strlen(text), "network", err);
 }
 
+bool network_is_internal(struct store *store, const char *name)
+{
+	json_t *network _cleanup_(json_release) = network_load(store, name, NULL);
+
+	return host_config_is(network, "Internal");
+}
+
 static int read_subnet(const json_t *network, struct subnet *ret, struct error *err)
 {
 	return parse_subnet(host_config_text(network, "Subnet"), ret, err);

@@ -9,6 +9,9 @@ int networks_lock(struct store *store, struct error *err);
 /* Gives the container a free address on a network, in its record. With the lock held until the record is saved. ERROR_NOT_FOUND, ERROR_EXISTS. */
 int network_attach(struct store *store, const struct container *container, const char *network, const struct strlist *aliases, struct error *err);
 
+/* Has it no way out? False if it isn't there, too. */
+bool network_is_internal(struct store *store, const char *network);
+
 /* What a start needs, read before the namespaces are entered. */
 struct network_plan {
 	enum network_mode mode;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The life of a container by single commands, and what is listed meanwhile.
+bats_require_minimum_version 1.5.0
 load common
 load run_common
 
@@ -162,6 +163,30 @@ teardown_file() { remove_containers; }
   [ "$(cat "$log" "$log".[0-9] 2>/dev/null | wc -c)" -le 16384 ]
   "$SAMPAN" restart -t 0 "$n-k"
   wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n-k"' | grep -c end)" -ge 1 ]'
+}
+
+@test "kill -9 of run in its middle: ps shows what is left, rm takes it away, the name is free" {
+  n=$(name)
+  for wait in 0.01 0.03 0.06 0.1 0.15 0.25; do
+    "$SAMPAN" run -d --name "$n" --network host native:1 sleep 60 >/dev/null 2>&1 3>&- & pid=$!
+    sleep "$wait"
+    kill -9 "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    "$SAMPAN" ps -a >/dev/null
+    id=$("$SAMPAN" inspect -f '{{.Id}}' "$n" 2>/dev/null || true)
+    run "$SAMPAN" rm -f "$n"
+    "$SAMPAN" run --rm --name "$n" --network host native:1 true
+    [ -z "$id" ] || run ! grep -las "$id" /proc/[0-9]*/cmdline
+  done
+  for id in $(ls "$SAMPAN_ROOT/containers"); do "$SAMPAN" inspect --type container "$id" >/dev/null; done # no folder without a record
+}
+
+@test "the empty folder of a create that was killed is swept when it is old" {
+  mkdir "$SAMPAN_ROOT/containers/orphan" "$SAMPAN_ROOT/containers/young"
+  touch -d '2 hours ago' "$SAMPAN_ROOT/containers/orphan"
+  "$SAMPAN" ps
+  [ ! -e "$SAMPAN_ROOT/containers/orphan" ]
+  rmdir "$SAMPAN_ROOT/containers/young"
 }
 
 @test "volumes: create, ls, inspect, rm and prune; one in use stays" {

@@ -72,6 +72,9 @@ link_of() { cat "$(dirname "$("$SAMPAN" inspect -f '{{.LogPath}}' "$1")")"/link-
   silent "$n-a" "$(address "$n-b" "$n-2")"
   [ -z "$("$SAMPAN" exec "$n-b" busybox ip route | grep default)" ]
   [ "$("$SAMPAN" exec "$n-b" sh -c 'ls /sys/class/net | xargs')" = "lo net0" ]
+  run "$SAMPAN" run --rm --network "$n-2" -p "$(free_port):80" native:1 true
+  [ "$status" -eq 0 ]
+  [[ $output == *"no effect"* ]]
 }
 
 @test "connect and disconnect, running and not; inspect and ps show it" {

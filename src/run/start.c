@@ -176,7 +176,8 @@ static int enter(struct launch *launch, struct error *err)
 	struct sandbox sandbox = {
 		.store = launch->store, .layers = &launch->layers, .dir = container->dir, .emulator = &launch->emulator,
 		.argv = &launch->argv, .env = &launch->env, .cwd = container_text(container, "WorkingDir"),
-		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = launch->network.mode, .hosts = launch->network.hosts,
+		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = launch->network.mode,
+		.hosts = launch->network.hosts,
 		.mounts = launch->mounts, .mounts_len = launch->mounts_len, .terminal = launch->terminal,
 		.read_only = host_config_is(launch->host, "ReadonlyRootfs"), .id = container->id, .host = launch->host, .init = launch->init,
 		.devices_held = launch->devices_held, .filter = true, .mounted = fill_volumes, .data = launch,

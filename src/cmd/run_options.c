@@ -259,7 +259,10 @@ int run_options_read(struct store *store, int argc, char **argv, struct containe
 	if (read_host(ret->host, err) < 0 || read_health(ret, err) < 0)
 		return -1;
 	if (network && network_mode_parse(network, &ret->network, NULL) < 0) {
-		ret->network_name = network; /* whether it is there is known when the container is made */
+		json_t *there _cleanup_(json_release) = network_inspect(store, network, err);
+		if (!there) /* before an image is pulled for it */
+			return -1;
+		ret->network_name = network;
 		ret->aliases = aliases;
 	}
 	for (size_t i = 0; i < env_files.len; i++)

@@ -343,9 +343,10 @@ int container_launch(struct store *store, struct container *container, struct er
 		return -1;
 	}
 	cgroup_release(container->id, bundle_number(container, "monitor.pid"));
+	/* before the record says so: one that ends at once is told of by its monitor, which waits for that */
+	container_event(store, container, "start", NULL, NULL);
 	if (note_start(&launch, pid, err) < 0)
 		return -1;
-	container_event(store, container, "start", NULL, NULL);
 	if (launch.network.ends_len)
 		networks_refresh(store);
 	return 0;

@@ -85,9 +85,9 @@ static int run_outer(void *data, struct error *err)
 	struct mountpoints made _cleanup_(mountpoints_free) = { 0 };
 	_cleanup_(freep) char *upper_path = path_join(step->dir, "upper");
 	struct sandbox sandbox = {
-		.store = step->store, .layers = step->layers, .dir = step->dir, .emulator = step->emulator, .dispatcher = step->dispatcher, .argv = step->argv, .env = step->env,
-		.cwd = step->cwd, .user = step->user, .hostname = step->hostname, .network = step->network, .mounts = step->mounts,
-		.mounts_len = step->mounts_len, .devices_held = work->devices_held,
+		.store = step->store, .layers = step->layers, .dir = step->dir, .emulator = step->emulator, .dispatcher = step->dispatcher,
+		.argv = step->argv, .env = step->env, .cwd = step->cwd, .user = step->user, .hostname = step->hostname, .network = step->network,
+		.mounts = step->mounts, .mounts_len = step->mounts_len, .devices_held = work->devices_held,
 	};
 
 	/* ^C on the terminal is for us to handle, not for what runs inside. */

@@ -32,7 +32,7 @@
 #include "run/networks.h"
 #include "run/rotate.h"
 
-enum { BACKOFF_FIRST = 100, BACKOFF_MAX = 60000, RAN_LONG = 10, POLL_STEP = 500, MONITOR_WAIT = 5000 };
+enum { BACKOFF_FIRST = 100, BACKOFF_MAX = 60000, RAN_LONG = 10, POLL_STEP = 500, MONITOR_WAIT = 5000, START_WAIT = 2000 };
 
 bool supervisor_wanted(const struct container *container)
 {
@@ -234,6 +234,13 @@ int container_ended(const char *root, const char *id, struct error *err)
 
 	if (store_open(root, &store, err) < 0 || container_load(store, id, &container, err) < 0)
 		return -1;
+	/* who starts it has written it all when the record has its process */
+	for (int waited = 0; !host_config_number(container.record, "Pid") && waited < START_WAIT; waited += POLL_STEP / 10) {
+		poll(NULL, 0, POLL_STEP / 10);
+		container_clear(&container);
+		if (container_load(store, id, &container, err) < 0)
+			return -1;
+	}
 	container_event_die(store, &container);
 	if (json_object_size(json_object_get(container.record, "Networks"))) {
 		network_unlink(&container);

@@ -74,11 +74,13 @@ static inline __attribute__((always_inline)) void rounds(uint32_t v[8], const ui
 	v[0] = a, v[1] = b, v[2] = c, v[3] = d, v[4] = e, v[5] = f, v[6] = g, v[7] = h;
 }
 
+#define NEXT_WORD(i) (words[i] += SIG0_OF(words[((i) + 1) & 15]) + words[((i) + 9) & 15] + SIG1_OF(words[((i) + 14) & 15]))
+
+/* Not a loop: compilers don't all unroll it, and to compute the indices takes longer than the rest. */
 static inline __attribute__((always_inline)) void next_words(uint32_t words[16], bool zknh)
 {
-#pragma GCC unroll 16 /* so that the indices are constants */
-	for (int i = 0; i < 16; i++)
-		words[i] += SIG0_OF(words[(i + 1) & 15]) + words[(i + 9) & 15] + SIG1_OF(words[(i + 14) & 15]);
+	NEXT_WORD(0), NEXT_WORD(1), NEXT_WORD(2), NEXT_WORD(3), NEXT_WORD(4), NEXT_WORD(5), NEXT_WORD(6), NEXT_WORD(7);
+	NEXT_WORD(8), NEXT_WORD(9), NEXT_WORD(10), NEXT_WORD(11), NEXT_WORD(12), NEXT_WORD(13), NEXT_WORD(14), NEXT_WORD(15);
 }
 
 /* Two words at a time: rev8 turns eight bytes around. The source is anywhere; many of these processors take unaligned loads by a trap. */
@@ -87,7 +89,6 @@ static inline __attribute__((always_inline)) void read_words(uint32_t words[16],
 	uint64_t block[8], turned;
 
 	memcpy(block, at, sizeof block);
-#pragma GCC unroll 8
 	for (int i = 0; i < 8; i++) {
 		__asm__(".insn i 0x13, 5, %0, %1, 0x6b8" : "=r"(turned) : "r"(block[i]));
 		words[2 * i] = (uint32_t)(turned >> 32);

@@ -88,7 +88,10 @@ static inline __attribute__((always_inline)) void read_words(uint32_t words[16],
 {
 	uint64_t block[8], turned;
 
-	memcpy(block, at, sizeof block);
+	if ((uintptr_t)at % sizeof *block)
+		memcpy(block, at, sizeof block);
+	else /* without a call */
+		memcpy(block, __builtin_assume_aligned(at, sizeof *block), sizeof block);
 	for (int i = 0; i < 8; i++) {
 		__asm__(".insn i 0x13, 5, %0, %1, 0x6b8" : "=r"(turned) : "r"(block[i]));
 		words[2 * i] = (uint32_t)(turned >> 32);

@@ -14,6 +14,7 @@ static const struct {
 	{ "ls", &command_registry_ls },	  { "tags", &command_registry_tags }, { "inspect", &command_registry_inspect },
 	{ "rm", &command_registry_rm },	  { "df", &command_registry_df },     { "retain", &command_registry_retain },
 	{ "gc", &command_gc },		  { "fsck", &command_fsck },
+	{ "health", &command_registry_health },
 };
 
 /* ---- names ---- */
@@ -156,7 +157,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 const struct command command_registry = {
 	.name = "registry",
 	.group = "Registry",
-	.usage = "ls|tags|inspect|rm|df|retain|gc|fsck [OPTIONS] …",
+	.usage = "ls|tags|inspect|rm|df|retain|gc|fsck|health [OPTIONS] …",
 	.summary = "Look after what this store publishes",
 	.details = "  ls [PATTERN|HOST:PORT]           repositories\n"
 		   "  tags REPOSITORY                  tags with digests, platforms and sizes\n"
@@ -165,6 +166,7 @@ const struct command command_registry = {
 		   "  df                               what each repository holds\n"
 		   "  retain                           applies retention rules now; --dry-run shows what they would take\n"
 		   "  gc, fsck                         as 'sampan gc' and 'sampan fsck'\n"
+		   "  health [HOST:PORT]               is a registry ready? For probes that have neither shell nor curl\n"
 		   "REPOSITORY is one of this store, or HOST:PORT/NAME of another registry for ls, tags, inspect and rm.\n"
 		   "'sampan registry ls --help' and so on tell more.",
 	.min_args = 1,

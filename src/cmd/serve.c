@@ -1,5 +1,8 @@
 /* sampan serve: the registry over HTTP. */
+#include <stdlib.h>
+
 #include "cmd/command.h"
+#include "cmd/serve.h"
 #include "registry/access.h"
 #include "registry/config.h"
 #include "registry/privilege.h"
@@ -23,6 +26,44 @@ static const struct option_spec options[] = {
 	{ 0, "htpasswd", OPTION_STRING, &htpasswd, "FILE", "users beside those of 'sampan user': NAME:HASH a line, bcrypt ('htpasswd -B')" },
 	{ 0 },
 };
+
+/* ---- the environment ---- */
+
+static const struct {
+	const char *variable, **at;
+} environment[] = {
+	{ "SAMPAN_TLS", &tls },		      { "SAMPAN_TLS_CERT", &certificate }, { "SAMPAN_TLS_KEY", &key },	    { "SAMPAN_EXTERNAL_URL", &external_url },
+	{ "SAMPAN_ANONYMOUS", &anonymous }, { "SAMPAN_HTPASSWD", &htpasswd },    { "SAMPAN_CONFIG", &config },
+};
+
+static void take_list(const char *variable, struct strlist *ret)
+{
+	const char *value = getenv(variable);
+
+	if (!str_empty(value))
+		strlist_split(ret, value, ',');
+}
+
+void serve_environment_listen(struct strlist *ret)
+{
+	take_list("SAMPAN_LISTEN", ret);
+}
+
+/* What no flag said. */
+static void take_environment(void)
+{
+	for (size_t i = 0; i < array_len(environment); i++) {
+		const char *value = getenv(environment[i].variable);
+		if (!*environment[i].at && !str_empty(value))
+			*environment[i].at = value;
+	}
+	if (!listen_on.len)
+		serve_environment_listen(&listen_on);
+	if (!names.len)
+		take_list("SAMPAN_TLS_NAMES", &names);
+}
+
+/* ---- the command ---- */
 
 static int take_options(struct registry_options *registry, struct error *err)
 {
@@ -72,6 +113,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 
 	(void)argc, (void)argv;
 	root = context->root;
+	take_environment();
 	if (load(&registry, err) < 0)
 		return -1;
 	return serve(&registry, err);
@@ -89,6 +131,8 @@ const struct command command_serve = {
 		   "certificates, as a change of their files does; SIGTERM ends it cleanly. Sockets of a systemd .socket unit are used too.\n\n"
 		   "On loopback everybody may do everything. Elsewhere one pulls without, and pushes with a log-in; the first start makes the user 'admin'\n"
 		   "and prints its password. 'sampan user' makes more, and the section \"access\" of the settings has rules by repository.\n\n"
+		   "Where a flag isn't given, the environment counts: SAMPAN_LISTEN and SAMPAN_TLS_NAMES (lists with commas), SAMPAN_TLS, SAMPAN_TLS_CERT,\n"
+		   "SAMPAN_TLS_KEY, SAMPAN_EXTERNAL_URL, SAMPAN_ANONYMOUS, SAMPAN_HTPASSWD, SAMPAN_CONFIG.\n\n"
 		   "The settings file is a JSON object: \"listen\": [ADDRESS…], \"connections\": N, \"timeouts\": {\"headers\": SECONDS,\n"
 		   "\"silence\": SECONDS, \"transfer\": SECONDS}, \"user\", \"external-url\", \"trusted-proxies\": [\"10.0.0.0/8\"…] (whose X-Forwarded-… and Forwarded\n"
 		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"

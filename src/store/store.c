@@ -162,6 +162,8 @@ static struct store *store_new(void)
 
 	store->dir = store->held = -1;
 	pthread_mutex_init(&store->uploads_lock, NULL);
+	pthread_mutex_init(&store->group.lock, NULL);
+	pthread_cond_init(&store->group.changed, NULL);
 	return store;
 }
 
@@ -169,7 +171,7 @@ static int open_failed(const struct store *store, struct error *err)
 {
 	error_wrap(err, "cannot open the store %s", store->path);
 	if (err && err->code == ERROR_DENIED)
-		error_hint(err, "choose another folder with --root, or become root");
+		error_hint(err, "give it to this user with 'chown -R %u %s', choose another folder with --root, or become root", (unsigned)geteuid(), store->path);
 	else if (err && err->code == ERROR_CORRUPT)
 		error_hint(err, "'sampan fsck --rebuild' makes the database anew from the blobs");
 	return -1;
@@ -232,6 +234,8 @@ void store_close(struct store **at)
 	db_close(&store->reader);
 	db_close(&store->writer);
 	pthread_mutex_destroy(&store->uploads_lock);
+	pthread_mutex_destroy(&store->group.lock);
+	pthread_cond_destroy(&store->group.changed);
 	fd_close(&store->held);
 	fd_close(&store->dir);
 	free(store->path);

@@ -337,19 +337,12 @@ static int upload_verify(struct upload *upload, const struct digest *expected, s
 	return 0;
 }
 
-/* The bytes are verified and synced; what is left is the name, the row and, with a repository, the link: one transaction. */
+/* The bytes are verified and synced; what is left is the name, the row and, with a repository, the link. */
 static int upload_record(struct upload *upload, const struct digest *digest, const char *registry, const char *repository, struct error *err)
 {
-	struct write write _cleanup_(write_end) = { 0 };
-	int64_t id, blob;
+	struct recorded record = { upload->name, digest, upload->size, registry, repository, NULL, false, false, { 0 } };
 
-	if (write_begin(upload->store, &write, err) < 0 ||
-	    blob_adopt(upload->store, write.db, upload->name, digest, upload->size, err) < 0)
-		return -1;
-	if (repository && (repository_make(write.db, registry, repository, &id, err) < 0 || blob_row_name(write.db, digest, &blob, err) < 0 ||
-			   link_add(write.db, id, blob, LINK_BLOB, err) < 0))
-		return -1;
-	return write_commit(&write, err);
+	return group_record(upload->store, &record, err);
 }
 
 /* A sync of data that failed once may wrongly succeed the second time, so nothing of it is kept. */

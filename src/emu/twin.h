@@ -19,6 +19,7 @@ struct twin_source {
 	struct platform platform;    /* the foreign one */
 	const char *host, *foreign;  /* the distribution's names of the architectures */
 	char *reference;	     /* the set's name; owned */
+	const char *mirror;	     /* the archive of this machine's packages, where the image's has none: the user's word, or NULL; borrowed */
 	int tree;		     /* of the image; borrowed */
 };
 /* Reads /etc/os-release and apt's sources from the image's tree. ERROR_UNSUPPORTED says why there can be no twins. */

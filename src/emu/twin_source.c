@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "emu/twin.h"
+#include "emu/twin_mirror.h"
 
 enum { SOURCE_FILE_MAX = 1 << 20, KEY_DIGITS = 12 };
 
@@ -187,6 +187,10 @@ static int copy_file(const struct twin_source *source, const char *path, const c
 	if (is_source) {
 		replace_all(&text, "/usr/share/keyrings/", keys);
 		replace_all(&text, "/etc/apt/keyrings/", local);
+		struct buf both = { 0 };
+		twin_mirror_rewrite(source, text.data, str_ends(path, ".sources"), &both);
+		buf_free(&text);
+		text = both;
 	}
 	return file_replace(AT_FDCWD, target, text.data, text.len, 0644, err);
 }

@@ -31,6 +31,15 @@ struct twin_tool {
 };
 extern const struct twin_tool twin_binutils[], twin_gcc[], twin_gcc_internal[]; /* end with a NULL name */
 
+/* A library that decides what bytes a program writes: the image's must be the distribution's own as well. */
+struct twin_library {
+	const char *name, *package;
+	const char *programs;	 /* between blanks: of these, always */
+	const char *compressing; /* of these, if the call has something compressed; or NULL */
+};
+extern const struct twin_library twin_libraries[]; /* ends with a NULL name */
+const struct twin_library *twin_library_find(const char *name); /* or NULL */
+
 /* Is `word` among the words between blanks? */
 bool twin_list_has(const char *words, const char *word);
 #endif

@@ -29,6 +29,7 @@ static void maker_clear(struct maker *maker)
 	strlist_free(&maker->fetch);
 	strlist_free(&maker->versions);
 	json_decref(maker->programs);
+	json_decref(maker->libraries);
 	json_decref(maker->skipped);
 }
 
@@ -116,6 +117,21 @@ static int choose_packages(struct maker *maker, struct error *err)
 static bool is_library(const char *name)
 {
 	return (str_starts(name, "lib") || str_equal(name, "zlib1g")) && !str_ends(name, "-dev") && !strstr(name, "-cross") && !str_starts(name, "libc-bin");
+}
+
+/* Of those that decide what is written the image's are wanted as well. */
+static int choose_image_libraries(struct maker *maker, struct error *err)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	for (const struct twin_library *library = twin_libraries; library->name; library++)
+		strlist_add(&names, library->package);
+	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0 || debs_look_up(&maker->debs, &names, maker->source->host, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++)
+		if (maker_pairs(maker, names.items[i], names.items[i]))
+			strlist_printf(&maker->fetch, "%s:%s", names.items[i], maker->source->foreign);
+	return 0;
 }
 
 /* The libraries that the chosen packages depend on, by their own words; of this machine. */
@@ -231,31 +247,6 @@ static char *find_loader(const struct maker *maker)
 	return NULL;
 }
 
-/* Copies what the twin's own loader finds for it. */
-static int copy_libraries(struct maker *maker, const char *loader, const char *libraries, const char *program, struct error *err)
-{
-	const char *argv[] = { loader, "--library-path", libraries, "--list", program, NULL };
-	struct strlist lines _cleanup_(strlist_free) = { 0 };
-	struct buf said _cleanup_(buf_free) = { 0 };
-
-	if (process_capture(argv, NULL, 1 << 20, &said, err) < 0)
-		return error_wrap(err, "cannot list the libraries of %s", program);
-	buf_reserve(&said, 0);
-	strlist_split(&lines, said.data, '\n');
-	for (size_t i = 0; i < lines.len; i++) {
-		const char *name = lines.items[i] + strspn(lines.items[i], "\t "), *found = strstr(name, " => ");
-		if (!found)
-			continue;
-		_cleanup_(freep) char *path = xstrndup(found + 4, strcspn(found + 4, " "));
-		_cleanup_(freep) char *to = xprintf("lib/%.*s", (int)(found - name), name), *there = path_join(maker->upper, to);
-		if (!str_starts(path, maker->folder))
-			return error_set(err, ERROR_NOT_FOUND, "no package has %.*s for %s", (int)(found - name), name, program);
-		if (access(there, F_OK) < 0 && maker_copy(maker, path, to, 0755, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* ---- one program ---- */
 
 void program_clear(struct program *program)
@@ -267,17 +258,26 @@ void program_clear(struct program *program)
 	json_decref(program->cxx_folders);
 }
 
-static int add_program(struct maker *maker, const struct program *program, struct error *err)
+/* What the dispatcher knows a file of the image by. */
+static json_t *make_row(const char *file, const char *path, enum twin_kind kind, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
 	char text[DIGEST_TEXT_SIZE];
 	struct digest digest;
 
-	if (file_read(AT_FDCWD, program->file, PROGRAM_MAX, &bytes, err) < 0)
-		return -1;
+	if (file_read(AT_FDCWD, file, PROGRAM_MAX, &bytes, err) < 0)
+		return NULL;
 	digest_of(DIGEST_SHA256, bytes.data, bytes.len, &digest);
-	json_t *row = json_pack("{ss ss ss sI si}", "path", program->path, "twin", program->to, "digest", digest_print(&digest, text), "size",
-				(json_int_t)bytes.len, "kind", (int)program->kind);
+	return json_pack("{ss ss sI si}", "path", path, "digest", digest_print(&digest, text), "size", (json_int_t)bytes.len, "kind", (int)kind);
+}
+
+static int add_program(struct maker *maker, const struct program *program, struct error *err)
+{
+	json_t *row = make_row(program->file, program->path, program->kind, err);
+
+	if (!row)
+		return -1;
+	json_object_set_new(row, "twin", json_string(program->to));
 	if (program->deny) {
 		struct strlist words _cleanup_(strlist_free) = { 0 };
 		strlist_split(&words, program->deny, '\n');
@@ -425,6 +425,72 @@ static int add_package(struct maker *maker, const struct twin_package *package, 
 	return 0;
 }
 
+/* ---- libraries ---- */
+
+/* The image's file, once. Where the archive's versions differ there is none, and the programs that need it have no twins. */
+static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
+{
+	static const char *const places[] = { "", "/usr" }; /* a package may have it in /lib, which is /usr/lib */
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(maker->libraries, i, row)
+		if (str_equal(json_string_value(json_object_get(row, "path")), path))
+			return 0;
+	for (size_t j = 0; j < array_len(places); j++) {
+		_cleanup_(freep) char *file = maker_file(maker, maker->source->foreign, library->package, path + strlen(places[j]) + 1);
+		if (access(file, F_OK) < 0)
+			continue;
+		json_t *made = make_row(file, path, TWIN_LIBRARY, err);
+		return made ? json_array_append_new(maker->libraries, made) : -1;
+	}
+	return 0;
+}
+
+/* Does the library decide what the program of the row writes? Then the row says so. */
+static int need_library(struct maker *maker, json_t *row, const char *name, struct error *err)
+{
+	const char *program = strrchr(json_string_value(json_object_get(row, "twin")), '/') + 1;
+	const struct twin_library *library = twin_library_find(name);
+	_cleanup_(freep) char *path = xprintf("/usr/lib/%s/%s", maker->triplet, name);
+
+	if (!library)
+		return 0;
+	const char *key = twin_list_has(library->programs, program) ? "needs" : twin_list_has(library->compressing, program) ? "needsToCompress" : NULL;
+	if (!key)
+		return 0;
+	if (!json_object_get(row, key))
+		json_object_set_new(row, key, json_array());
+	json_array_append_new(json_object_get(row, key), json_string(path));
+	return add_library(maker, library, path, err);
+}
+
+/* Copies what the twin's own loader finds for it. */
+static int copy_libraries(struct maker *maker, const char *loader, const char *libraries, json_t *row, struct error *err)
+{
+	_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
+	const char *argv[] = { loader, "--library-path", libraries, "--list", program, NULL };
+	struct strlist lines _cleanup_(strlist_free) = { 0 };
+	struct buf said _cleanup_(buf_free) = { 0 };
+
+	if (process_capture(argv, NULL, 1 << 20, &said, err) < 0)
+		return error_wrap(err, "cannot list the libraries of %s", program);
+	buf_reserve(&said, 0);
+	strlist_split(&lines, said.data, '\n');
+	for (size_t i = 0; i < lines.len; i++) {
+		const char *start = lines.items[i] + strspn(lines.items[i], "\t "), *found = strstr(start, " => ");
+		if (!found)
+			continue;
+		_cleanup_(freep) char *name = xstrndup(start, (size_t)(found - start)), *path = xstrndup(found + 4, strcspn(found + 4, " "));
+		_cleanup_(freep) char *to = path_join("lib", name), *there = path_join(maker->upper, to);
+		if (!str_starts(path, maker->folder))
+			return error_set(err, ERROR_NOT_FOUND, "no package has %s for %s", name, program);
+		if ((access(there, F_OK) < 0 && maker_copy(maker, path, to, 0755, err) < 0) || need_library(maker, row, name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* ---- the set ---- */
 
 static int add_all(struct maker *maker, struct error *err)
@@ -438,7 +504,7 @@ static int add_all(struct maker *maker, struct error *err)
 static int add_all_libraries(struct maker *maker, struct error *err)
 {
 	_cleanup_(freep) char *loader = find_loader(maker), *libraries = library_path(maker);
-	const json_t *row;
+	json_t *row;
 	size_t i;
 
 	if (!loader)
@@ -447,7 +513,7 @@ static int add_all_libraries(struct maker *maker, struct error *err)
 		return -1;
 	json_array_foreach(maker->programs, i, row) {
 		_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
-		if (copy_libraries(maker, loader, libraries, program, err) < 0)
+		if (copy_libraries(maker, loader, libraries, row, err) < 0)
 			return -1;
 		if (str_ends(program, "/dpkg/dpkg") && !check_dpkg(maker, loader, libraries, program))
 			return error_set(err, ERROR_UNSUPPORTED, "the twin of dpkg doesn't take another architecture");
@@ -460,8 +526,8 @@ static int write_list(const struct maker *maker, struct error *err)
 	char platform[PLATFORM_TEXT_SIZE];
 	_cleanup_(freep) char *path = path_join(maker->upper, TWIN_FILE);
 	json_t *list _cleanup_(json_release) =
-		json_pack("{si ss ss ss sO sO}", "format", TWIN_FORMAT, "distribution", maker->source->distribution, "suite", maker->source->suite, "platform",
-			  platform_print(&maker->source->platform, platform), "programs", maker->programs, "skipped", maker->skipped);
+		json_pack("{si ss ss ss sO sO sO}", "format", TWIN_FORMAT, "distribution", maker->source->distribution, "suite", maker->source->suite, "platform",
+			  platform_print(&maker->source->platform, platform), "programs", maker->programs, "libraries", maker->libraries, "skipped", maker->skipped);
 	_cleanup_(freep) char *text = json_text(list);
 
 	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, err);
@@ -493,7 +559,8 @@ static int make(struct maker *maker, struct error *err)
 	if (!maker->triplet || !maker->host_triplet)
 		return error_set(err, ERROR_UNSUPPORTED, "no compiler names are known for %s", maker->source->foreign);
 	maker->say(maker->data, "reading the package lists");
-	if (debs_open(maker->source, maker->folder, &maker->debs, err) < 0 || choose_packages(maker, err) < 0 || choose_libraries(maker, err) < 0)
+	if (debs_open(maker->source, maker->folder, &maker->debs, err) < 0 || choose_packages(maker, err) < 0 || choose_libraries(maker, err) < 0 ||
+	    choose_image_libraries(maker, err) < 0)
 		return -1;
 	_cleanup_(freep) char *fetching = xprintf("fetching %zu packages", maker->fetch.len);
 	maker->say(maker->data, fetching);
@@ -516,6 +583,7 @@ int twin_make(struct store *store, const struct twin_source *source, const char 
 	maker.triplet = triplet_of(source->foreign);
 	maker.host_triplet = triplet_of(source->host);
 	maker.programs = json_array();
+	maker.libraries = json_array();
 	maker.skipped = json_array();
 	return make(&maker, err) < 0 ? error_wrap(err, "cannot make twins of %s:%s", source->distribution, source->suite) : 0;
 }

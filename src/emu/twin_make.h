@@ -16,7 +16,7 @@ struct maker {
 	struct strlist packages; /* of both architectures that belong together: names */
 	struct strlist fetch;	 /* NAME:ARCHITECTURE */
 	struct strlist versions; /* of gcc: "14" */
-	json_t *programs, *skipped;
+	json_t *programs, *libraries, *skipped;
 	void (*say)(void *data, const char *text);
 	void *data;
 };

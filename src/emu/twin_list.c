@@ -67,7 +67,7 @@ static const struct twin_special specials[] = {
 	{ "dpkg", TWIN_PLAIN, "--version\n--root\n--chroot\n--help", NULL },
 	{ "dpkg-deb", TWIN_PLAIN, "--version", NULL },
 	{ "dpkg-query", TWIN_PLAIN, "--version", NULL },
-	{ "make", TWIN_MAKE, "--version\n-v\n--print-data-base\n-p\n--help\n-h\n>load\n>-load", "MAKE_HOST" },
+	{ "make", TWIN_MAKE, "--version\n-v\n--print-data-base\n-p\n--help\n-h\n--debug\n-d\n>load\n>-load", "MAKE_HOST" },
 	{ "mawk", TWIN_AWK, AWK_WORDS "\n-W\n%ouxX", NULL },
 	{ "gawk", TWIN_AWK, AWK_WORDS "\n-V\n-l\n-M\n@load\n@include\nPROCINFO", NULL },
 	{ "sort", TWIN_PLAIN, "--general-numeric-sort\n-g\n--key\n-k\n--sort", NULL },

@@ -350,6 +350,19 @@ static int makefile_refused(const struct twin_table *table, uint32_t words, cons
 	return bytes && words_within(table, words, bytes, bytes_len, 0);
 }
 
+/* Does it tell of itself as the make above does, by letters such as "kd" or a long option? Variables of the command line come last. */
+static int flags_refused(const char *flags)
+{
+	if (!flags)
+		return 0;
+	if (bytes_find(flags, text_len(flags), "--debug"))
+		return 1;
+	for (; !text_starts(flags, "--") && *flags && *flags != ' ' && *flags != '='; flags++)
+		if (*flags == 'd' || *flags == 'p')
+			return flags[1] != '=';
+	return 0;
+}
+
 /* A module that a makefile loads is a library of the image's. What a makefile includes is not followed. */
 int make_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
 {
@@ -357,6 +370,8 @@ int make_refused(const struct twin_table *table, const struct twin_entry *entry,
 	const char *folder = ".", *value;
 	int named = 0;
 
+	if (flags_refused(env_get(call->env, "MAKEFLAGS")) || flags_refused(env_get(call->env, "GNUMAKEFLAGS")))
+		return 1;
 	for (char **arg = call->args; *arg; arg++)
 		if ((value = option_value(arg, 'C', "directory")))
 			folder = value;

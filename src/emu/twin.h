@@ -19,6 +19,7 @@ struct twin_source {
 	struct platform platform;    /* the foreign one */
 	const char *host, *foreign;  /* the distribution's names of the architectures */
 	char *reference;	     /* the set's name; owned */
+	char *archive;		     /* the first address of its apt sources; owned, or NULL */
 	const char *mirror;	     /* the archive of this machine's packages, where the image's has none: the user's word, or NULL; borrowed */
 	int tree;		     /* of the image; borrowed */
 };

@@ -80,13 +80,12 @@ static char *exchange(const char *uri, const struct place *place, const char *co
 char *twin_mirror_of(const struct twin_source *source, const char *uri)
 {
 	static const char *const ports[] = { "ports.", NULL }, *const archives[] = { "archive.", "security.", NULL };
-	struct place place;
+	struct place place = { 0 };
+	bool found = find_place(uri, &place);
+	bool is_main = found && name_is(&place, source->distribution, ""), is_ports = found && name_is(&place, source->distribution, "-ports");
 
-	if (!find_place(uri, &place))
-		return NULL;
-	bool is_main = name_is(&place, source->distribution, ""), is_ports = name_is(&place, source->distribution, "-ports");
 	if (source->mirror)
-		return (is_main || is_ports) && !str_equal(source->mirror, uri) ? xstrdup(source->mirror) : NULL;
+		return (is_main || is_ports || str_equal(uri, source->archive)) && !str_equal(source->mirror, uri) ? xstrdup(source->mirror) : NULL;
 	if (!str_equal(source->distribution, "ubuntu") || is_primary(source->host) == is_primary(source->foreign))
 		return NULL;
 	if (is_primary(source->host) && is_ports)
@@ -110,27 +109,35 @@ static void add_line(struct buf *ret, const char *architecture, const char *opti
 	buf_printf(ret, "] %s%s\n", uri, rest);
 }
 
-static void rewrite_line(const struct twin_source *source, const char *line, struct buf *ret)
+/* The parts of such a line; false if it is another. `rest` is borrowed, what else there is owned by the caller. */
+static bool read_line(const char *line, char **ret_options, char **ret_uri, const char **ret_rest)
 {
 	const char *at = line + strspn(line, BLANKS), *end;
-	_cleanup_(freep) char *options = NULL, *uri = NULL, *mirror = NULL;
 
-	if (str_starts(at, "deb ") || str_starts(at, "deb\t")) {
-		at += 3 + strspn(at + 3, BLANKS);
-		if (*at == '[' && (end = strchr(at, ']'))) {
-			options = xstrndup(at + 1, (size_t)(end - at - 1));
-			at = end + 1 + strspn(end + 1, BLANKS);
-		}
-		uri = xstrndup(at, strcspn(at, BLANKS));
-		at += strlen(uri);
-		mirror = twin_mirror_of(source, uri);
+	if (!str_starts(at, "deb ") && !str_starts(at, "deb\t"))
+		return false;
+	at += 3 + strspn(at + 3, BLANKS);
+	if (*at == '[' && (end = strchr(at, ']'))) {
+		*ret_options = xstrndup(at + 1, (size_t)(end - at - 1));
+		at = end + 1 + strspn(end + 1, BLANKS);
 	}
+	*ret_uri = xstrndup(at, strcspn(at, BLANKS));
+	*ret_rest = at + strlen(*ret_uri);
+	return true;
+}
+
+static void rewrite_line(const struct twin_source *source, const char *line, struct buf *ret)
+{
+	_cleanup_(freep) char *options = NULL, *uri = NULL;
+	const char *rest = NULL;
+	_cleanup_(freep) char *mirror = read_line(line, &options, &uri, &rest) ? twin_mirror_of(source, uri) : NULL;
+
 	if (!mirror) {
 		buf_printf(ret, "%s\n", line);
 		return;
 	}
-	add_line(ret, source->foreign, options ? options : "", uri, at);
-	add_line(ret, source->host, options ? options : "", mirror, at);
+	add_line(ret, source->foreign, options ? options : "", uri, rest);
+	add_line(ret, source->host, options ? options : "", mirror, rest);
 }
 
 /* ---- stanzas of fields ---- */
@@ -204,14 +211,40 @@ static void rewrite_stanza(const struct twin_source *source, char *const *lines,
 	buf_add(ret, host.data, host.len);
 }
 
+/* ---- files ---- */
+
+static void split_lines(const char *text, struct strlist *ret)
+{
+	strlist_split(ret, text, '\n');
+	if (!ret->items[ret->len - 1][0])
+		free(ret->items[--ret->len]);
+}
+
+char *twin_mirror_first(const char *text, bool stanzas)
+{
+	struct strlist lines _cleanup_(strlist_free) = { 0 };
+
+	split_lines(text, &lines);
+	for (size_t i = 0; i < lines.len; i++) {
+		_cleanup_(freep) char *options = NULL, *uri = NULL;
+		const char *rest, *line = lines.items[i];
+		if (!stanzas && read_line(line, &options, &uri, &rest))
+			return steal(uri);
+		if (stanzas && field_is(line, "URIs")) {
+			line = strchr(line, ':') + 1;
+			line += strspn(line, BLANKS);
+			return xstrndup(line, strcspn(line, BLANKS));
+		}
+	}
+	return NULL;
+}
+
 void twin_mirror_rewrite(const struct twin_source *source, const char *text, bool stanzas, struct buf *ret)
 {
 	struct strlist lines _cleanup_(strlist_free) = { 0 };
 	size_t start = 0;
 
-	strlist_split(&lines, text, '\n');
-	if (!lines.items[lines.len - 1][0])
-		free(lines.items[--lines.len]);
+	split_lines(text, &lines);
 	for (size_t i = 0; i < lines.len && !stanzas; i++)
 		rewrite_line(source, lines.items[i], ret);
 	for (size_t i = 0; i <= lines.len && stanzas; i++)

@@ -22,6 +22,8 @@ static void check_addresses(void)
 		{ "debian", "amd64", "riscv64", NULL, "http://ports.example/debian-ports", NULL },
 		{ "debian", "amd64", "riscv64", "http://other.example/debian", "http://ports.example/debian-ports", "http://other.example/debian" },
 		{ "ubuntu", "amd64", "riscv64", "http://other.example/u", "http://odd.example/ubuntu-ports", "http://other.example/u" },
+		{ "ubuntu", "amd64", "riscv64", "http://other.example/u", "http://odd.example/first", "http://other.example/u" },
+		{ "ubuntu", "amd64", "riscv64", NULL, "http://odd.example/first", NULL },
 		{ "ubuntu", "amd64", "riscv64", "http://other.example/u", "http://ppa.example/owner/name/ubuntu", NULL },
 		{ "ubuntu", "amd64", "riscv64", NULL, "nonsense", NULL },
 		{ "ubuntu", "amd64", "riscv64", NULL, "http://ports.example", NULL },
@@ -30,7 +32,7 @@ static void check_addresses(void)
 
 	for (size_t i = 0; i < array_len(cases); i++) {
 		struct twin_source source = { .distribution = (char *)cases[i].distribution, .host = cases[i].host, .foreign = cases[i].foreign,
-					      .mirror = cases[i].mirror };
+					      .mirror = cases[i].mirror, .archive = (char *)"http://odd.example/first" };
 		_cleanup_(freep) char *mirror = twin_mirror_of(&source, cases[i].uri);
 		ok(str_equal(mirror, cases[i].expected), "%s on %s for %s", cases[i].uri, cases[i].host, cases[i].foreign);
 	}
@@ -71,6 +73,25 @@ static void check_files(void)
 	check_rewritten("URIs:", true, "URIs:\n\n", "half a stanza");
 }
 
+static void check_first(void)
+{
+	static const struct {
+		const char *text;
+		bool stanzas;
+		const char *expected;
+	} cases[] = {
+		{ "# deb http://a/\ndeb-src http://b/ x\n deb\t[a=b c]  http://c/d suite main\ndeb http://e/", false, "http://c/d" },
+		{ "Types: deb\nuris:  http://c/d http://e/\n", true, "http://c/d" },
+		{ "deb", false, NULL },
+		{ "Types: deb\n", true, NULL },
+	};
+
+	for (size_t i = 0; i < array_len(cases); i++) {
+		_cleanup_(freep) char *first = twin_mirror_first(cases[i].text, cases[i].stanzas);
+		is_str(first, cases[i].expected, "the first address");
+	}
+}
+
 static void check_option(void)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
@@ -85,6 +106,7 @@ int main(void)
 {
 	check_addresses();
 	check_files();
+	check_first();
 	check_option();
 	return done();
 }

@@ -118,7 +118,7 @@ const struct twin_library twin_libraries[] = {
 	{ "libmpfr.so.6", "libmpfr6", "cc1 cc1plus lto1", NULL },
 	{ "libpcre2-8.so.0", "libpcre2-8-0", "grep", NULL },
 	{ "libz.so.1", "zlib1g", "cmake dpkg-deb", TOOLS },
-	{ "libzstd.so.1", "libzstd1", "cmake dpkg-deb zstd", TOOLS },
+	{ "libzstd.so.1", "libzstd1", "cmake dpkg-deb zstd", TOOLS, true },
 	{ NULL },
 };
 

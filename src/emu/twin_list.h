@@ -36,6 +36,7 @@ struct twin_library {
 	const char *name, *package;
 	const char *programs;	 /* between blanks: of these, always */
 	const char *compressing; /* of these, if the call has something compressed; or NULL */
+	bool by_order;		 /* what it writes differs with the machine's byte order */
 };
 extern const struct twin_library twin_libraries[]; /* ends with a NULL name */
 const struct twin_library *twin_library_find(const char *name); /* or NULL */

@@ -427,13 +427,22 @@ static int add_package(struct maker *maker, const struct twin_package *package, 
 
 /* ---- libraries ---- */
 
-/* The image's file, once. Where the archive's versions differ there is none, and the programs that need it have no twins. */
+static bool has_this_order(const struct maker *maker)
+{
+	const struct machine *machine = machine_find(maker->source->platform.architecture);
+
+	return machine && machine->data == ELFDATA2LSB; /* as all machines that run builds */
+}
+
+/* The image's file, once. Where it is not listed, the programs that need it are emulated: if the archive's versions differ, or the machines' byte order. */
 static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
 {
 	static const char *const places[] = { "", "/usr" }; /* a package may have it in /lib, which is /usr/lib */
 	const json_t *row;
 	size_t i;
 
+	if (library->by_order && !has_this_order(maker))
+		return 0;
 	json_array_foreach(maker->libraries, i, row)
 		if (str_equal(json_string_value(json_object_get(row, "path")), path))
 			return 0;

@@ -85,21 +85,16 @@ static bool overwrite(struct buf *bytes, const char *from, const char *to)
 static int add_driver(struct maker *maker, struct program *program, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
-	_cleanup_(freep) char *made = path_join(maker->folder, "driver");
 
 	if (file_read(AT_FDCWD, program->twin, PROGRAM_MAX, &bytes, err) < 0)
 		return -1;
 	/* the second one stands alone where both are one folder, as before gcc 13 */
-	bool libexec = overwrite(&bytes, "/usr/libexec/gcc-cross/", "/usr/libexec/gcc///////");
+	overwrite(&bytes, "/usr/libexec/gcc-cross/", "/usr/libexec/gcc///////");
 	if (!overwrite(&bytes, "/usr/lib/gcc-cross/", "/usr/lib/gcc///////")) {
 		maker_skip(maker, program->path, xstrdup("the cross driver's folders are not where they are expected"));
 		return 0;
 	}
-	(void)libexec;
-	if (file_replace(AT_FDCWD, made, bytes.data, bytes.len, 0755, err) < 0)
-		return -1;
-	program->twin = made;
-	return maker_add_twin(maker, program, err);
+	return maker_add_changed(maker, program, &bytes, err);
 }
 
 static int add_drivers(struct maker *maker, const char *version, struct error *err)

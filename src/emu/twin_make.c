@@ -349,21 +349,27 @@ static json_t *machine_variables(struct maker *maker, const char *names, const c
 	return env;
 }
 
+int maker_add_changed(struct maker *maker, struct program *program, const struct buf *bytes, struct error *err)
+{
+	_cleanup_(freep) char *made = path_join(maker->folder, "changed");
+
+	if (file_replace(AT_FDCWD, made, bytes->data, bytes->len, 0755, err) < 0)
+		return -1;
+	program->twin = made;
+	int result = maker_add_twin(maker, program, err);
+	program->twin = NULL;
+	return result;
+}
+
 /* dpkg and its kin have the architecture's name compiled in. The twin gets the image's; that it then says so is tried. */
 static int make_dpkg(struct maker *maker, struct program *program, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
-	_cleanup_(freep) char *made = path_join(maker->folder, "dpkg-made");
 
 	if (file_read(AT_FDCWD, program->twin, PROGRAM_MAX, &bytes, err) < 0)
 		return -1;
 	int changed = elf_retarget_text(&bytes, maker->source->host, maker->source->foreign, err);
-	if (changed <= 0)
-		return changed < 0 ? -1 : maker_add_twin(maker, program, err);
-	if (file_replace(AT_FDCWD, made, bytes.data, bytes.len, 0755, err) < 0)
-		return -1;
-	program->twin = made;
-	return maker_add_twin(maker, program, err);
+	return changed < 0 ? -1 : maker_add_changed(maker, program, &bytes, err);
 }
 
 static bool check_dpkg(const struct maker *maker, const char *loader, const char *libraries, const char *program)

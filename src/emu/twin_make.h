@@ -53,6 +53,8 @@ char *maker_find(const struct maker *maker, const char *architecture, const char
 /* Into the set's tree. */
 int maker_copy(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err);
 int maker_add_twin(struct maker *maker, const struct program *program, struct error *err);
+/* The same with other bytes for the twin. */
+int maker_add_changed(struct maker *maker, struct program *program, const struct buf *bytes, struct error *err);
 
 /* ---- twin_gcc.c ---- */
 int gcc_choose(struct maker *maker, struct error *err);

@@ -194,9 +194,10 @@ int gcc_add(struct maker *maker, struct error *err)
 
 /* ---- binutils ---- */
 
+/* Its tables of symbols are in the order of the machine that the compiler runs on: the other's are not read. */
 static char *plugin_path(const struct maker *maker)
 {
-	return maker->versions.len ? xprintf("lib/gcc-%s/liblto_plugin.so", maker->versions.items[0]) : NULL;
+	return maker->versions.len && maker->same_order ? xprintf("lib/gcc-%s/liblto_plugin.so", maker->versions.items[0]) : NULL;
 }
 
 int binutils_add(struct maker *maker, struct error *err)

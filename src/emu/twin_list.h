@@ -11,6 +11,7 @@ struct twin_package {
 	const char *folder; /* where they lie, "usr/lib/apt/methods"; NULL: where commands lie */
 	const char *only; /* names of programs between blanks: only those; NULL: all but `skip` */
 	const char *skip;
+	bool by_order; /* what it writes differs with the machine's byte order */
 };
 extern const struct twin_package twin_packages[]; /* ends with a NULL name */
 

@@ -64,6 +64,13 @@ char *tool_package(const char *start, const char *triplet)
 	return name;
 }
 
+static bool machine_has_this_order(const struct platform *platform)
+{
+	const struct machine *machine = machine_find(platform->architecture);
+
+	return machine && machine->data == ELFDATA2LSB; /* as all machines that run builds */
+}
+
 /* ---- which packages ---- */
 
 bool maker_pairs(struct maker *maker, const char *foreign_name, const char *host_name)
@@ -106,9 +113,12 @@ static int choose_packages(struct maker *maker, struct error *err)
 	strlist_add(&names, "binutils");
 	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0 || debs_look_up(&maker->debs, &names, maker->source->host, err) < 0)
 		return -1;
-	for (const struct twin_package *package = twin_packages; package->name; package++)
-		if (!strlist_has(&maker->packages, package->name) && maker_pairs(maker, package->name, package->name))
+	for (const struct twin_package *package = twin_packages; package->name; package++) {
+		if (package->by_order && !maker->same_order)
+			maker_skip(maker, package->name, xstrdup("what it writes differs with the machine's byte order"));
+		else if (!strlist_has(&maker->packages, package->name) && maker_pairs(maker, package->name, package->name))
 			maker_want(maker, package->name, package->name);
+	}
 	if (maker_pairs(maker, maker_native(maker, binutils, "binutils"), binutils))
 		maker_want(maker, maker_native(maker, binutils, "binutils"), binutils);
 	return gcc_choose(maker, err);
@@ -433,13 +443,6 @@ static int add_package(struct maker *maker, const struct twin_package *package, 
 
 /* ---- libraries ---- */
 
-static bool has_this_order(const struct maker *maker)
-{
-	const struct machine *machine = machine_find(maker->source->platform.architecture);
-
-	return machine && machine->data == ELFDATA2LSB; /* as all machines that run builds */
-}
-
 /* The image's file, once. Where it is not listed, the programs that need it are emulated: if the archive's versions differ, or the machines' byte order. */
 static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
 {
@@ -447,7 +450,7 @@ static int add_library(struct maker *maker, const struct twin_library *library, 
 	const json_t *row;
 	size_t i;
 
-	if (library->by_order && !has_this_order(maker))
+	if (library->by_order && !maker->same_order)
 		return 0;
 	json_array_foreach(maker->libraries, i, row)
 		if (str_equal(json_string_value(json_object_get(row, "path")), path))
@@ -597,6 +600,7 @@ int twin_make(struct store *store, const struct twin_source *source, const char 
 	maker.upper = path_join(folder, "upper");
 	maker.triplet = triplet_of(source->foreign);
 	maker.host_triplet = triplet_of(source->host);
+	maker.same_order = machine_has_this_order(&source->platform);
 	maker.programs = json_array();
 	maker.libraries = json_array();
 	maker.skipped = json_array();

@@ -12,6 +12,7 @@ struct maker {
 	const char *folder;
 	char *upper; /* folder/upper: the set's tree */
 	const char *triplet, *host_triplet;
+	bool same_order; /* of bytes, in both machines' numbers */
 	struct debs debs;
 	struct strlist packages; /* of both architectures that belong together: names */
 	struct strlist fetch;	 /* NAME:ARCHITECTURE */

@@ -300,7 +300,7 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 	case TWIN_DRIVER: return driver_refused(table, entry, call);
 	case TWIN_COMPILER: return compiler_refused(table, entry, call);
 	case TWIN_LINKER: return linker_refused(table, entry, call);
-	case TWIN_ARCHIVER: return binutils_refused(table, entry, call) || image_plugins() == PLUGINS_OTHERS;
+	case TWIN_ARCHIVER: return binutils_refused(table, entry, call) || image_plugins() == PLUGINS_OTHERS || (!entry->plugin && image_plugins() != PLUGINS_NONE);
 	case TWIN_LIBRARY: return 1;
 	}
 	return 1;

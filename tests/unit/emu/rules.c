@@ -323,6 +323,12 @@ static void check_settings(void)
 	put("/usr/lib/bfd-plugins/LLVMgold.so", "");
 	ok(image_plugins() == PLUGINS_OTHERS && refused("ar", TWIN_ARCHIVER, "rcs a.a", ""), "another one");
 	unlink("/usr/lib/bfd-plugins/LLVMgold.so");
+	ok(!refused("ar", TWIN_ARCHIVER, "rcs a.a", ""), "the compiler's alone");
+	struct made_table made;
+	const struct twin_table *table = make(&made, "ar", TWIN_ARCHIVER);
+	made.entry.plugin = 0;
+	ok(call_refused(table, &made.entry, &(struct call){ "ar", (char *[]){ (char *)"rcs", NULL }, (char *[]){ NULL } }), "the compiler's, and no twin of it");
+	buf_free(&made.bytes);
 	put("/usr/local/include/own.h", "");
 	ok(refused("cc1", TWIN_COMPILER, "-E a.c", "") && !refused("cc1", TWIN_COMPILER, "a.c", ""), "-E with local headers");
 	unlink("/usr/local/include/own.h");

@@ -3,7 +3,10 @@
  * The twin is this machine's cross tool for the foreign architecture. A cross compiler driver differs from the native one in the names of two folders, /usr/lib/gcc-cross and
  * /usr/libexec/gcc-cross. They are written over in place, '-cross' by slashes, so that the driver finds the image's own files; the dispatcher takes the slashes out again of all
  * that it passes on (dispatch/rules.c). */
+#include <elf.h>
+
 #include "base/fd.h"
+#include "emu/binfmt.h"
 #include "emu/debs.h"
 #include "emu/twin_list.h"
 #include "emu/twin_make.h"
@@ -204,6 +207,12 @@ int binutils_add(struct maker *maker, struct error *err)
 {
 	_cleanup_(freep) char *named = tool_package("binutils", maker->triplet);
 	const char *native = maker_native(maker, named, "binutils");
+	const struct machine *machine = machine_find(maker->source->platform.architecture);
+
+	if (!machine || machine->class != ELFCLASS64) {
+		maker_skip(maker, native, xstrdup("its numbers are as wide as the machine's addresses"));
+		return 0;
+	}
 
 	for (const struct twin_tool *tool = twin_binutils; tool->name; tool++) {
 		_cleanup_(freep) char *name = xprintf("%s-%s", maker->triplet, tool->name), *path = NULL, *unused = NULL;

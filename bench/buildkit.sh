@@ -62,7 +62,7 @@ layer = tarfile.open(fileobj=archive.extractfile(json.load(archive.extractfile("
 for entry in sorted(layer, key=lambda entry: entry.name):
     if not entry.isdir():  # docker lists others of them
         content = hashlib.sha256(layer.extractfile(entry).read()).hexdigest() if entry.isreg() else entry.linkname
-        print(entry.name.removeprefix("./"), entry.type, oct(entry.mode), content)
+        print(entry.name.removeprefix("./"), entry.type, oct(entry.mode & 0o7777), content)
 END
 }
 
@@ -81,6 +81,7 @@ register
 start_dockerd
 "$sampan" --root "$T/store" save base/tools:latest -o "$work/tools.tar"
 "$docker" load -q -i "$work/tools.tar" >/dev/null
+"$sampan" --root "$T/store" twin build --for "$platform" base/tools:latest >/dev/null 2>&1 # once for all builds
 one=$(seconds by_sampan) other=$(seconds by_docker)
 "$sampan" --root "$T/store" save bench/buildkit:sampan -o "$work/sampan.tar"
 "$docker" save bench/buildkit:docker -o "$work/docker.tar"

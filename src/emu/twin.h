@@ -11,7 +11,7 @@
 
 #define TWIN_LABEL "sampan.twin.for" /* its value: the platform */
 #define TWIN_FILE "twins.json"
-enum { TWIN_FORMAT = 12 }; /* raised with every change of the list or of what twins.json says: older sets are made anew */
+enum { TWIN_FORMAT = 13 }; /* raised with every change of the list or of what twins.json says: older sets are made anew */
 
 /* ---- what a set is made from: an image's distribution (twin_source.c) ---- */
 struct twin_source {

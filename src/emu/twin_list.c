@@ -106,19 +106,21 @@ const struct twin_tool twin_gcc_internal[] = {
 	{ NULL },
 };
 
-#define TOOLS "cc1 cc1plus lto1 as ld.bfd objcopy strip"
+#define BINUTILS "as ld.bfd objcopy strip"
+#define ARCHIVERS "cmake dpkg-deb"
 
-/* Not on it: the C library, which every update of the distribution changes and which writes nothing by itself, and what only reads. */
+/* Not on it: the C library, which every update of the distribution changes and which writes nothing by itself, and what only reads. The compiler's intermediate code is
+ * compressed by zstd. */
 const struct twin_library twin_libraries[] = {
-	{ "libbz2.so.1.0", "libbz2-1.0", "bzip2 cmake dpkg-deb zip", NULL },
+	{ "libbz2.so.1.0", "libbz2-1.0", "bzip2 zip", ARCHIVERS },
 	{ "libgmp.so.10", "libgmp10", "cc1 cc1plus expr lto1", NULL },
 	{ "libisl.so.23", "libisl23", "cc1 cc1plus lto1", NULL },
-	{ "liblzma.so.5", "liblzma5", "cmake dpkg-deb xz", NULL },
+	{ "liblzma.so.5", "liblzma5", "xz", ARCHIVERS },
 	{ "libmpc.so.3", "libmpc3", "cc1 cc1plus lto1", NULL },
 	{ "libmpfr.so.6", "libmpfr6", "cc1 cc1plus lto1", NULL },
 	{ "libpcre2-8.so.0", "libpcre2-8-0", "grep", NULL },
-	{ "libz.so.1", "zlib1g", "cmake dpkg-deb", TOOLS },
-	{ "libzstd.so.1", "libzstd1", "cmake dpkg-deb zstd", TOOLS, true },
+	{ "libz.so.1", "zlib1g", "", ARCHIVERS " " BINUTILS },
+	{ "libzstd.so.1", "libzstd1", "", ARCHIVERS " " BINUTILS " cc1 cc1plus lto1", true },
 	{ NULL },
 };
 

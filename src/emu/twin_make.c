@@ -129,6 +129,17 @@ static bool is_library(const char *name)
 	return (str_starts(name, "lib") || str_equal(name, "zlib1g")) && !str_ends(name, "-dev") && !strstr(name, "-cross") && !str_starts(name, "libc-bin");
 }
 
+/* One architecture's archive may be behind by a revision of the distribution's, as one that mends a hole. */
+static bool have_one_upstream(struct maker *maker, const char *name)
+{
+	const struct deb *foreign = debs_find(&maker->debs, name, maker->source->foreign), *host = debs_find(&maker->debs, name, maker->source->host);
+	const char *end = foreign ? strrchr(foreign->version, '-') : NULL;
+	size_t len = end ? (size_t)(end - foreign->version) : 0;
+
+	return len && host && !strncmp(foreign->version, host->version, len) && host->version[len] == '-' && !strchr(host->version + len + 1, '-') ?
+		true : maker_pairs(maker, name, name);
+}
+
 /* Of those that decide what is written the image's are wanted as well. */
 static int choose_image_libraries(struct maker *maker, struct error *err)
 {
@@ -139,7 +150,7 @@ static int choose_image_libraries(struct maker *maker, struct error *err)
 	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0 || debs_look_up(&maker->debs, &names, maker->source->host, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++)
-		if (maker_pairs(maker, names.items[i], names.items[i]))
+		if (have_one_upstream(maker, names.items[i]))
 			strlist_printf(&maker->fetch, "%s:%s", names.items[i], maker->source->foreign);
 	return 0;
 }

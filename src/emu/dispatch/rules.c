@@ -306,15 +306,19 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 	return 1;
 }
 
-/* The compiler's intermediate code, and sections; or a file of arguments, which may say so. */
+/* The compiler's intermediate code, sections, archives; or there is a file of arguments, which may say so. */
 int call_compresses(const struct call *call)
 {
-	static const char *const words[] = { "-flto", "-fltrans", "-fwpa", "compress", "-gz", "@", NULL };
+	static const char *const parts[] = { "-flto", "-fltrans", "-fwpa", "compress", "-gz", "@", NULL };
+	static const char *const words[] = { "-b", "--build", "-E", "-P", NULL }; /* of dpkg-deb, of cmake */
 
-	for (char **arg = call->args; *arg; arg++)
-		for (const char *const *word = words; *word; word++)
-			if (bytes_find(*arg, text_len(*arg), *word))
+	for (char **arg = call->args; *arg; arg++) {
+		if (any_equal(*arg, words) || text_starts(*arg, "-Z"))
+			return 1;
+		for (const char *const *part = parts; *part; part++)
+			if (bytes_find(*arg, text_len(*arg), *part))
 				return 1;
+	}
 	return 0;
 }
 

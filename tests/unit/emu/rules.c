@@ -231,7 +231,7 @@ static void check_cases(void)
 
 static void check_compressing(void)
 {
-	static const char *const calls[] = { "-flto", "-fltrans", "--compress-debug-sections=zstd", "-gz", "@args", NULL };
+	static const char *const calls[] = { "-flto", "-fltrans", "--compress-debug-sections=zstd", "-gz", "@args", "--build", "-Zzstd", NULL };
 	static const char *const others[] = { "-O2", "-g", "a.c", "-o", "z.o", NULL };
 
 	for (const char *const *arg = calls; *arg; arg++)

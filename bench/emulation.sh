@@ -3,7 +3,7 @@
 # ratio, and whether the layers are the same. WORK is of redis, apt, ninja, nginx (default: all). Needs root and the network of this machine's apt.
 #
 # Environment: SAMPAN (build/sampan), PLATFORM (linux/riscv64), SUITE (trixie), BENCH_DIR (a folder that is kept, so that bases and sources need not be made
-# again), BASE_OPTIONS (further options of `sampan base`), NATIVE=no leaves the native build out, ROUNDS (1). Processor time, not time by the clock: the machine may do other work beside.
+# again), BASE_OPTIONS (further options of `sampan base`), NATIVE=no leaves the native build out, ROUNDS (1), BENCH_DOCKER=1 adds docker with BuildKit (bench/buildkit.sh). Processor time, not time by the clock: the machine may do other work beside.
 set -eu
 cd "$(dirname "$0")/.."
 top=$PWD sampan=$(realpath "${SAMPAN:-build/sampan}") platform=${PLATFORM:-linux/riscv64} suite=${SUITE:-trixie} rounds=${ROUNDS:-1}
@@ -83,3 +83,8 @@ for work in "$@"; do
   same=differ; ! cmp -s "$T/$work.twins.layer" "$T/$work.qemu.layer" || same=equal
   awk -v w="$work" -v a="$a" -v b="$b" -v c="$c" -v s="$same" 'BEGIN { printf "| %s | %.1f | %.1f | 1/%.1f | %s | %s | %s |\n", w, a, b, a / b, c == "" ? "–" : sprintf("%.1f", c), c == "" ? "–" : sprintf("%.2f", b / c), s }'
 done
+if [ -n "${BENCH_DOCKER:-}" ]; then
+  prepare redis
+  sed 's,^FROM .*,FROM base/tools:latest,' "$T/redis/Dockerfile" >"$T/redis/Dockerfile.new" && mv "$T/redis/Dockerfile.new" "$T/redis/Dockerfile"
+  SAMPAN=$sampan PLATFORM=$platform ./bench/buildkit.sh "$T"
+fi

@@ -107,6 +107,7 @@ static int read_source(struct build_step *step, const char *folder, struct twin_
 	_cleanup_(fd_close) int tree = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (tree < 0 || twin_source_read(tree, &step->stage->config.platform, ret, err) < 0)
 		return tree < 0 ? error_set(err, ERROR_IO, "cannot open %s", merged) : -1;
+	ret->mirror = step->build->options->twin_mirror;
 	*ret_tree = fd_steal(&tree);
 	return 0;
 }

@@ -5,8 +5,9 @@
 #include "build/build.h"
 #include "cmd/build_check.h"
 #include "cmd/command.h"
+#include "emu/twin_mirror.h"
 
-static const char *file, *platform, *target, *network, *progress, *iid_file, *twins;
+static const char *file, *platform, *target, *network, *progress, *iid_file, *twins, *twin_mirror;
 static struct strlist tags, build_args, labels, secrets;
 enum { PLATFORMS_MAX = 32 };
 static struct platform platforms[PLATFORMS_MAX];
@@ -25,6 +26,7 @@ static const struct option_spec options[] = {
 	{ 0, "label", OPTION_LIST, &labels, "KEY=VALUE", "label of the image" },
 	{ 0, "secret", OPTION_LIST, &secrets, "id=ID[,src=FILE]", "for RUN --mount=type=secret; env=NAME takes a variable" },
 	{ 0, "twins", OPTION_STRING, &twins, "MODE", "programs of this machine for emulated steps: auto, off, or verify (build both ways, compare)" },
+	{ 0, "twin-mirror", OPTION_STRING, &twin_mirror, "URL", "the archive of this machine's packages, where the image's own has none (Ubuntu's are known)" },
 	{ 0, "progress", OPTION_STRING, &progress, "TYPE", "output: auto, plain or tty" },
 	{ 0, "iidfile", OPTION_STRING, &iid_file, "PATH", "write the image's id to a file" },
 	{ 0, "check", OPTION_FLAG, &check, NULL, "only look for mistakes in the Dockerfile; build nothing" },
@@ -96,6 +98,9 @@ static int read_options(struct build_options *to, struct error *err)
 		return -1;
 	to->has_platform = platforms_len == 1;
 	to->platform = platforms[0];
+	to->twin_mirror = twin_mirror;
+	if (twin_mirror && twin_mirror_check(twin_mirror, err) < 0)
+		return -1;
 	if (twins && twins_mode_parse(twins, &to->twins, err) < 0)
 		return -1;
 	if (network && network_mode_parse(network, &to->network, err) < 0)

@@ -4,13 +4,14 @@
 
 #include "build/build.h"
 #include "cmd/command.h"
-#include "emu/twin.h"
+#include "emu/twin_mirror.h"
 
-static const char *for_platform;
+static const char *for_platform, *mirror;
 static bool fresh;
 
 static const struct option_spec options[] = {
 	{ 0, "for", OPTION_STRING, &for_platform, "OS/ARCH", "build, verify: the platform of the image, e.g. linux/riscv64" },
+	{ 0, "twin-mirror", OPTION_STRING, &mirror, "URL", "the archive of this machine's packages, where the image's own has none (Ubuntu's are known)" },
 	{ 0, "fresh", OPTION_FLAG, &fresh, NULL, "build: make it anew, from what the distribution has now" },
 	{ 0 },
 };
@@ -49,10 +50,12 @@ static int run_dockerfile(struct context *context, const char *image, const char
 {
 	struct store *store _cleanup_(store_close) = NULL;
 	_cleanup_(freep) char *text = xprintf("FROM %s\n%s", image, run);
-	struct build_options build = { .text = text, .twins = mode, .twins_fresh = fresh, .discard = true, .no_cache = true, .network = NETWORK_HOST,
+	struct build_options build = { .text = text, .twins = mode, .twins_fresh = fresh, .twin_mirror = mirror, .discard = true, .no_cache = true, .network = NETWORK_HOST,
 				       .has_platform = for_platform != NULL, .quiet = context->quiet, .epoch = -1 };
 	struct build_result result;
 
+	if (mirror && twin_mirror_check(mirror, err) < 0)
+		return -1;
 	if (for_platform && platform_parse(for_platform, &build.platform, err) < 0)
 		return -1;
 	if (build_enter_namespace(err) < 0 || store_open(context->root, &store, err) < 0)

@@ -12,7 +12,7 @@
 
 #define TWIN_LABEL "sampan.twin.for" /* its value: the platform */
 #define TWIN_FILE "twins.json"
-enum { TWIN_FORMAT = 5 }; /* raised with every change of the list or of what twins.json says: older sets are made anew */
+enum { TWIN_FORMAT = 13 }; /* raised with every change of the list or of what twins.json says: older sets are made anew */
 
 /* ---- what a set is made from: an image's distribution (twin_source.c) ---- */
 struct twin_source {
@@ -20,6 +20,8 @@ struct twin_source {
 	struct platform platform;    /* the foreign one */
 	const char *host, *foreign;  /* the distribution's names of the architectures */
 	char *reference;	     /* the set's name; owned */
+	char *archive;		     /* the first address of its apt sources; owned, or NULL */
+	const char *mirror;	     /* the archive of this machine's packages, where the image's has none: the user's word, or NULL; borrowed */
 	int tree;		     /* of the image; borrowed */
 };
 /* Reads /etc/os-release and apt's sources from the image's tree. ERROR_UNSUPPORTED says why there can be no twins. */

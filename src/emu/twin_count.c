@@ -1,19 +1,22 @@
 /* How often and how long: see twin.h.
  *
  * The dispatcher counts every execve, but it is gone when a program's time is known, and nobody else waits for that program. So the time is sampled: a process beside the step looks
- * twenty times a second at what is running, and the step's whole processor time, which the kernel knows exactly, is shared out by what was seen. */
+ * twenty times a second at what is running, and the step's whole processor time, which the kernel knows exactly, is shared out by what was seen. It also sees when nothing has run for
+ * minutes, as after one of QEMU's known hangs, and says so once: a build that only waits looks the same. */
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "emu/twin.h"
 
-enum { SAMPLE_MS = 50, SAMPLES_MAX = 512, NAME_SIZE = 120, STATE_MAX = 4 << 20 };
+enum { SAMPLE_MS = 50, SAMPLES_MAX = 512, NAME_SIZE = 120, STATE_MAX = 4 << 20, IDLE_SECONDS = 300 };
 
 struct sample {
 	char name[NAME_SIZE]; /* the end of a longer one */
@@ -63,21 +66,62 @@ static bool is_running(int proc, const char *pid)
 	return state && state[1] == ' ' && (state[2] == 'R' || state[2] == 'D');
 }
 
+/* What one pass over all processes saw. */
+struct pass {
+	bool running;	      /* any of the step's */
+	char name[NAME_SIZE]; /* of an emulated program that isn't */
+};
+
 /* The dispatcher's command lines: see call_twin and run_qemu. */
-static void look_at(int proc, const char *pid, struct sample *samples)
+static void look_at(int proc, const char *pid, struct sample *samples, struct pass *pass)
 {
 	char line[2048];
+	bool running = is_running(proc, pid);
 	_cleanup_(freep) char *path = xprintf("%s/cmdline", pid);
-	_cleanup_(fd_close) int fd = is_running(proc, pid) ? openat(proc, path, O_RDONLY | O_CLOEXEC) : -1;
+	_cleanup_(fd_close) int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	ssize_t len = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
 
 	if (len <= 0)
 		return;
 	line[len] = '\0';
-	if (str_starts(line, TWIN_TREE "/"))
-		note(samples, argument(line, (size_t)len, 5) + strlen(TWIN_TREE "/"), true);
-	else if (str_equal(line, "qemu") && str_equal(argument(line, (size_t)len, 1), "-0"))
-		note(samples, argument(line, (size_t)len, 3), false);
+	bool twin = str_starts(line, TWIN_TREE "/"), emulated = str_equal(line, "qemu") && str_equal(argument(line, (size_t)len, 1), "-0");
+	if (!running && emulated)
+		snprintf(pass->name, sizeof pass->name, "%s", argument(line, (size_t)len, 3));
+	if (!running || !(twin || emulated))
+		return;
+	pass->running = true;
+	note(samples, twin ? argument(line, (size_t)len, 5) + strlen(TWIN_TREE "/") : argument(line, (size_t)len, 3), twin);
+}
+
+static bool look_at_all(int proc, struct sample *samples, struct pass *pass)
+{
+	int again = dup(proc);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
+
+	if (!dir)
+		return false;
+	rewinddir(dir);
+	for (struct dirent *entry; (entry = readdir(dir));)
+		if (isdigit((unsigned char)entry->d_name[0]))
+			look_at(proc, entry->d_name, samples, pass);
+	closedir(dir);
+	return true;
+}
+
+/* SAMPAN_IDLE_SECONDS: for tests. */
+static long idle_passes(void)
+{
+	const char *text = getenv("SAMPAN_IDLE_SECONDS");
+
+	return (text ? atol(text) : IDLE_SECONDS) * 1000 / SAMPLE_MS;
+}
+
+static void say_idle(const struct pass *pass)
+{
+	_cleanup_(freep) char *name = str_make_printable(xstrdup(pass->name));
+
+	log_warn("nothing of this step has run for %ld seconds: if %s should, it may hang, as QEMU is known to let programs with threads do now and then; "
+		 "then end the build with ^C and start it again, or try fewer jobs at once or another version of QEMU", idle_passes() * SAMPLE_MS / 1000, name);
 }
 
 void twin_sample(const char *folder)
@@ -92,16 +136,13 @@ void twin_sample(const char *folder)
 	struct sample *samples = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (samples == MAP_FAILED)
 		return;
-	for (;; nanosleep(&pause, NULL)) {
-		int again = dup(proc);
-		DIR *dir = again < 0 ? NULL : fdopendir(again);
-		if (!dir)
+	for (long idle = 0;; nanosleep(&pause, NULL)) {
+		struct pass pass = { 0 };
+		if (!look_at_all(proc, samples, &pass))
 			return;
-		rewinddir(dir);
-		for (struct dirent *entry; (entry = readdir(dir));)
-			if (isdigit((unsigned char)entry->d_name[0]))
-				look_at(proc, entry->d_name, samples);
-		closedir(dir);
+		idle = pass.running || !pass.name[0] ? 0 : idle + 1;
+		if (idle == idle_passes())
+			say_idle(&pass);
 	}
 }
 

@@ -44,15 +44,16 @@ const struct twin_package twin_packages[] = {
 	{ "util-linux", NULL, "getopt flock", NULL },
 	{ "xz-utils", NULL, "xz xzdec", NULL },
 	{ "zip", NULL, "zip", NULL },
-	{ "zstd", NULL, "zstd", NULL },
+	{ "zstd", NULL, "zstd", NULL, true }, /* from level 5 on, seen on s390x */
 	{ NULL },
 };
 
 /* A shell may itself read QEMU's made-up files, or set limits, which QEMU keeps from the kernel. bash also knows the machine as constants that no variable replaces, shows that
  * the other two came as variables, loads modules, and computes in long double. */
-#define SHELL_WORDS "/proc\nulimit"
-#define BASH_WORDS SHELL_WORDS "\nVERSINFO\nHOSTTYPE\nMACHTYPE\ndeclare -p\ndeclare -x\nexport -p\ntypeset -p\ntypeset -x\nenable -f\n%aAeEfFgG"
-/* What the text of a program may hold (word_is_within in dispatch/rules.c): functions whose last digit differs between builds of the mathematical library, and the sign of what is
+#define SHELL_READS "/proc\nulimit"
+#define SHELL_WORDS SHELL_READS "\n.?"
+#define BASH_WORDS SHELL_READS "\n.\n!set\n!help\n?declare\n?typeset\n?readonly\n?export\nVERSINFO\nHOSTTYPE\nMACHTYPE\ndeclare -p\ndeclare -x\nexport -p\ntypeset -p\ntypeset -x\nenable -f\n%aAeEfFgG"
+/* What the text of a program may hold (dispatch/scripts.c): functions whose last digit differs between builds of the mathematical library, and the sign of what is
  * no number; mawk's unsigned conversions of negative ones. */
 #define AWK_WORDS "log(\nlog (\nexp(\nexp (\nsin(\nsin (\ncos(\ncos (\natan2\nsqrt\n**\n^0.\n^-\nnan\n1e\n/proc"
 
@@ -66,7 +67,7 @@ static const struct twin_special specials[] = {
 	{ "dpkg", TWIN_PLAIN, "--version\n--root\n--chroot\n--help", NULL },
 	{ "dpkg-deb", TWIN_PLAIN, "--version", NULL },
 	{ "dpkg-query", TWIN_PLAIN, "--version", NULL },
-	{ "make", TWIN_PLAIN, "--version\n-v\n--print-data-base\n-p\n--help\n-h", "MAKE_HOST" },
+	{ "make", TWIN_MAKE, "--version\n-v\n--print-data-base\n-p\n--help\n-h\n--debug\n-d\n>load\n>-load", "MAKE_HOST" },
 	{ "mawk", TWIN_AWK, AWK_WORDS "\n-W\n%ouxX", NULL },
 	{ "gawk", TWIN_AWK, AWK_WORDS "\n-V\n-l\n-M\n@load\n@include\nPROCINFO", NULL },
 	{ "sort", TWIN_PLAIN, "--general-numeric-sort\n-g\n--key\n-k\n--sort", NULL },
@@ -104,6 +105,33 @@ const struct twin_tool twin_gcc_internal[] = {
 	{ "lto1", TWIN_COMPILER, NULL },
 	{ NULL },
 };
+
+#define BINUTILS "as ld.bfd objcopy strip"
+#define ARCHIVERS "cmake dpkg-deb"
+
+/* Not on it: the C library, which every update of the distribution changes and which writes nothing by itself, and what only reads. The compiler's intermediate code is
+ * compressed by zstd. */
+const struct twin_library twin_libraries[] = {
+	{ "libbz2.so.1.0", "libbz2-1.0", "bzip2 zip", ARCHIVERS },
+	{ "libgmp.so.10", "libgmp10", "cc1 cc1plus expr lto1", NULL },
+	{ "libisl.so.23", "libisl23", "cc1 cc1plus lto1", NULL },
+	{ "liblzma.so.5", "liblzma5", "xz", ARCHIVERS },
+	{ "libmpc.so.3", "libmpc3", "cc1 cc1plus lto1", NULL },
+	{ "libmpfr.so.6", "libmpfr6", "cc1 cc1plus lto1", NULL },
+	{ "libpcre2-8.so.0", "libpcre2-8-0", "grep", NULL },
+	{ "libz.so.1", "zlib1g", "", ARCHIVERS " " BINUTILS },
+	{ "libzstd.so.1", "libzstd1", "", ARCHIVERS " " BINUTILS " cc1 cc1plus lto1", true },
+	{ NULL },
+};
+
+const struct twin_library *twin_library_find(const char *name)
+{
+	const struct twin_library *library = twin_libraries;
+
+	while (library->name && strcmp(library->name, name) != 0)
+		library++;
+	return library->name ? library : NULL;
+}
 
 bool twin_list_has(const char *words, const char *word)
 {

@@ -11,6 +11,7 @@ struct twin_package {
 	const char *folder; /* where they lie, "usr/lib/apt/methods"; NULL: where commands lie */
 	const char *only; /* names of programs between blanks: only those; NULL: all but `skip` */
 	const char *skip;
+	bool by_order; /* what it writes differs with the machine's byte order */
 };
 extern const struct twin_package twin_packages[]; /* ends with a NULL name */
 
@@ -30,6 +31,16 @@ struct twin_tool {
 	const char *languages; /* of a compiler: "c", "c++"; or NULL */
 };
 extern const struct twin_tool twin_binutils[], twin_gcc[], twin_gcc_internal[]; /* end with a NULL name */
+
+/* A library that decides what bytes a program writes: the image's must be the distribution's own as well. */
+struct twin_library {
+	const char *name, *package;
+	const char *programs;	 /* between blanks: of these, always */
+	const char *compressing; /* of these, if the call has something compressed; or NULL */
+	bool by_order;		 /* what it writes differs with the machine's byte order */
+};
+extern const struct twin_library twin_libraries[]; /* ends with a NULL name */
+const struct twin_library *twin_library_find(const char *name); /* or NULL */
 
 /* Is `word` among the words between blanks? */
 bool twin_list_has(const char *words, const char *word);

@@ -1,11 +1,8 @@
 /* Making a set of twins: see twin.h.
  *
  * For each package of the list (twin_list.c) the archive is asked for the foreign build and for this machine's; where both come from the same source of
- * the same version, both are fetched. The foreign one gives the path and digest of the file that has a twin, this machine's the twin. For the compiler and binutils the twin is
- * this machine's cross tool for the foreign architecture. Programs are kept with the libraries that they load and their own loader, nothing else.
- *
- * A cross compiler driver differs from the native one in the names of two folders, /usr/lib/gcc-cross and /usr/libexec/gcc-cross. They are written over in place, '-cross' by
- * slashes, so that the driver finds the image's own files; the dispatcher takes the slashes out again of all that it passes on (dispatch/rules.c). */
+ * the same version, both are fetched. The foreign one gives the path and digest of the file that has a twin, this machine's the twin. The compiler's
+ * part is in twin_gcc.c. Programs are kept with the libraries that they load and their own loader, nothing else. */
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,31 +11,15 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/process.h"
 #include "emu/binfmt.h"
-#include "emu/debs.h"
 #include "emu/elf_text.h"
 #include "emu/twin_list.h"
+#include "emu/twin_make.h"
 #include "store/layer.h"
 
 #define APT_FILE "apt.conf"
-enum { PROGRAM_MAX = 512 << 20, GCC_OLDEST = 9, GCC_NEWEST = 30, LIBRARY_ROUNDS = 8 };
-
-struct maker {
-	struct store *store;
-	const struct twin_source *source;
-	const char *folder;
-	char *upper; /* folder/upper: the set's tree */
-	const char *triplet, *host_triplet;
-	struct debs debs;
-	struct strlist packages; /* of both architectures that belong together: names */
-	struct strlist fetch;	 /* NAME:ARCHITECTURE */
-	struct strlist versions; /* of gcc: "14" */
-	json_t *programs, *skipped;
-	void (*say)(void *data, const char *text);
-	void *data;
-};
+enum { LIBRARY_ROUNDS = 8 };
 
 static void maker_clear(struct maker *maker)
 {
@@ -48,10 +29,11 @@ static void maker_clear(struct maker *maker)
 	strlist_free(&maker->fetch);
 	strlist_free(&maker->versions);
 	json_decref(maker->programs);
+	json_decref(maker->libraries);
 	json_decref(maker->skipped);
 }
 
-static void skip(struct maker *maker, const char *what, char *why)
+void maker_skip(struct maker *maker, const char *what, char *why)
 {
 	json_array_append_new(maker->skipped, json_pack("{ss ss}", "package", what, "reason", why));
 	free(why);
@@ -71,8 +53,8 @@ static const char *triplet_of(const char *architecture)
 	return NULL;
 }
 
-/* Package names have no underscore: gcc-14-x86-64-linux-gnu. */
-static char *tool_package(const char *start, const char *triplet)
+/* Package names have no underscore. */
+char *tool_package(const char *start, const char *triplet)
 {
 	char *name = xprintf("%s-%s", start, triplet);
 
@@ -82,26 +64,32 @@ static char *tool_package(const char *start, const char *triplet)
 	return name;
 }
 
+static bool machine_has_this_order(const struct platform *platform)
+{
+	const struct machine *machine = machine_find(platform->architecture);
+
+	return machine && machine->data == ELFDATA2LSB; /* as all machines that run builds */
+}
+
 /* ---- which packages ---- */
 
-/* Do the two come from one source, of one version? Says why not. */
-static bool belong_together(struct maker *maker, const char *foreign_name, const char *host_name)
+bool maker_pairs(struct maker *maker, const char *foreign_name, const char *host_name)
 {
 	const struct deb *foreign = debs_find(&maker->debs, foreign_name, maker->source->foreign);
 	const struct deb *host = debs_find(&maker->debs, host_name, maker->source->host);
 
 	if (!foreign || !host) {
-		skip(maker, foreign_name, xprintf("the archive has no %s for %s", foreign ? host_name : foreign_name,
+		maker_skip(maker, foreign_name, xprintf("the archive has no %s for %s", foreign ? host_name : foreign_name,
 						  foreign ? maker->source->host : maker->source->foreign));
 		return false;
 	}
 	_cleanup_(freep) char *one = deb_source_version(foreign->version), *other = deb_source_version(host->version);
 	if (!str_equal(one, other))
-		skip(maker, foreign_name, xprintf("the versions differ: %s for %s, %s is %s", foreign->version, maker->source->foreign, host_name, host->version));
+		maker_skip(maker, foreign_name, xprintf("the versions differ: %s for %s, %s is %s", foreign->version, maker->source->foreign, host_name, host->version));
 	return str_equal(one, other);
 }
 
-static void want(struct maker *maker, const char *foreign, const char *host)
+void maker_want(struct maker *maker, const char *foreign, const char *host)
 {
 	strlist_add(&maker->packages, host);
 	strlist_printf(&maker->fetch, "%s:%s", foreign, maker->source->foreign);
@@ -109,65 +97,9 @@ static void want(struct maker *maker, const char *foreign, const char *host)
 }
 
 /* Debian 13 has the native compiler in gcc-14-riscv64-linux-gnu as well, Debian 12 in gcc-12. */
-static const char *native_package(const struct maker *maker, const char *named, const char *plain)
+const char *maker_native(const struct maker *maker, const char *named, const char *plain)
 {
 	return debs_find(&maker->debs, named, maker->source->foreign) ? named : plain;
-}
-
-static bool want_gcc(struct maker *maker, int64_t version)
-{
-	static const char *const parts[] = { "gcc", "cpp", "g++" };
-	bool any = false;
-
-	for (size_t i = 0; i < array_len(parts); i++) {
-		_cleanup_(freep) char *plain = xprintf("%s-%lld", parts[i], (long long)version), *named = tool_package(plain, maker->triplet);
-		const char *native = native_package(maker, named, plain);
-		if (!belong_together(maker, native, named))
-			return any;
-		want(maker, native, named);
-		any = true;
-	}
-	strlist_printf(&maker->versions, "%lld", (long long)version);
-	return any;
-}
-
-static int look_up_gcc(struct maker *maker, struct error *err)
-{
-	static const char *const parts[] = { "gcc", "cpp", "g++" };
-	struct strlist names _cleanup_(strlist_free) = { 0 };
-
-	for (size_t i = 0; i < array_len(parts); i++)
-		for (int version = GCC_OLDEST; version <= GCC_NEWEST; version++) {
-			strlist_printf(&names, "%s-%d", parts[i], version);
-			_cleanup_(freep) char *plain = xprintf("%s-%d", parts[i], version);
-			strlist_take(&names, tool_package(plain, maker->triplet));
-		}
-	strlist_add(&names, "gcc");
-	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0)
-		return -1;
-	return debs_look_up(&maker->debs, &names, maker->source->host, err);
-}
-
-/* The version that the distribution calls gcc; if that one has no twin, the newest that has, which a Dockerfile may then name. */
-static int choose_gcc(struct maker *maker, struct error *err)
-{
-	const struct deb *standard = NULL;
-	int64_t normal = 0;
-
-	if (look_up_gcc(maker, err) < 0)
-		return -1;
-	standard = debs_find(&maker->debs, "gcc", maker->source->foreign);
-	const char *at = standard ? strstr(standard->depends, "gcc-") : NULL;
-	for (at = at ? at + 4 : NULL; at && *at >= '0' && *at <= '9'; at++)
-		normal = normal * 10 + *at - '0';
-	if (normal && want_gcc(maker, normal))
-		return 0;
-	for (int64_t version = GCC_NEWEST; version >= GCC_OLDEST; version--) {
-		_cleanup_(freep) char *plain = xprintf("gcc-%lld", (long long)version), *named = tool_package(plain, maker->triplet);
-		if (version != normal && debs_find(&maker->debs, named, maker->source->host) && want_gcc(maker, version))
-			return 0;
-	}
-	return 0;
 }
 
 static int choose_packages(struct maker *maker, struct error *err)
@@ -181,17 +113,46 @@ static int choose_packages(struct maker *maker, struct error *err)
 	strlist_add(&names, "binutils");
 	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0 || debs_look_up(&maker->debs, &names, maker->source->host, err) < 0)
 		return -1;
-	for (const struct twin_package *package = twin_packages; package->name; package++)
-		if (!strlist_has(&maker->packages, package->name) && belong_together(maker, package->name, package->name))
-			want(maker, package->name, package->name);
-	if (belong_together(maker, native_package(maker, binutils, "binutils"), binutils))
-		want(maker, native_package(maker, binutils, "binutils"), binutils);
-	return choose_gcc(maker, err);
+	for (const struct twin_package *package = twin_packages; package->name; package++) {
+		if (package->by_order && !maker->same_order)
+			maker_skip(maker, package->name, xstrdup("what it writes differs with the machine's byte order"));
+		else if (!strlist_has(&maker->packages, package->name) && maker_pairs(maker, package->name, package->name))
+			maker_want(maker, package->name, package->name);
+	}
+	if (maker_pairs(maker, maker_native(maker, binutils, "binutils"), binutils))
+		maker_want(maker, maker_native(maker, binutils, "binutils"), binutils);
+	return gcc_choose(maker, err);
 }
 
 static bool is_library(const char *name)
 {
 	return (str_starts(name, "lib") || str_equal(name, "zlib1g")) && !str_ends(name, "-dev") && !strstr(name, "-cross") && !str_starts(name, "libc-bin");
+}
+
+/* One architecture's archive may be behind by a revision of the distribution's, as one that mends a hole. */
+static bool have_one_upstream(struct maker *maker, const char *name)
+{
+	const struct deb *foreign = debs_find(&maker->debs, name, maker->source->foreign), *host = debs_find(&maker->debs, name, maker->source->host);
+	const char *end = foreign ? strrchr(foreign->version, '-') : NULL;
+	size_t len = end ? (size_t)(end - foreign->version) : 0;
+
+	return len && host && !strncmp(foreign->version, host->version, len) && host->version[len] == '-' && !strchr(host->version + len + 1, '-') ?
+		true : maker_pairs(maker, name, name);
+}
+
+/* Of those that decide what is written the image's are wanted as well. */
+static int choose_image_libraries(struct maker *maker, struct error *err)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	for (const struct twin_library *library = twin_libraries; library->name; library++)
+		strlist_add(&names, library->package);
+	if (debs_look_up(&maker->debs, &names, maker->source->foreign, err) < 0 || debs_look_up(&maker->debs, &names, maker->source->host, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++)
+		if (have_one_upstream(maker, names.items[i]))
+			strlist_printf(&maker->fetch, "%s:%s", names.items[i], maker->source->foreign);
+	return 0;
 }
 
 /* The libraries that the chosen packages depend on, by their own words; of this machine. */
@@ -225,12 +186,12 @@ static int choose_libraries(struct maker *maker, struct error *err)
 
 /* ---- files of packages ---- */
 
-static char *package_file(const struct maker *maker, const char *architecture, const char *package, const char *path)
+char *maker_file(const struct maker *maker, const char *architecture, const char *package, const char *path)
 {
 	return xprintf("%s/%s/%s/%s", maker->folder, architecture, package, path);
 }
 
-static bool is_program(const char *path)
+bool file_is_program(const char *path)
 {
 	struct stat info;
 	char magic[4] = "";
@@ -245,15 +206,15 @@ static const char *const command_folders[] = { "usr/bin", "bin", "usr/sbin", "sb
 static char *find_file(const struct maker *maker, const char *architecture, const char *package, const char *folder, const char *name, char **ret_path)
 {
 	_cleanup_(freep) char *below = xprintf("%s/%s", folder, name);
-	_cleanup_(freep) char *file = package_file(maker, architecture, package, below);
+	_cleanup_(freep) char *file = maker_file(maker, architecture, package, below);
 
-	if (!is_program(file))
+	if (!file_is_program(file))
 		return NULL;
 	*ret_path = str_starts(folder, "usr/") ? xprintf("/%s", below) : xprintf("/usr/%s", below);
 	return steal(file);
 }
 
-static char *find_program(const struct maker *maker, const char *architecture, const char *package, const char *name, char **ret_path)
+char *maker_find(const struct maker *maker, const char *architecture, const char *package, const char *name, char **ret_path)
 {
 	char *file = NULL;
 
@@ -262,7 +223,7 @@ static char *find_program(const struct maker *maker, const char *architecture, c
 	return file;
 }
 
-static int copy_to(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err)
+int maker_copy(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
 	_cleanup_(freep) char *path = path_join(maker->upper, to), *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
@@ -299,53 +260,17 @@ static char *find_loader(const struct maker *maker)
 	for (size_t i = 0; i < array_len(names); i++)
 		for (size_t j = 0; j < array_len(places); j++) {
 			_cleanup_(freep) char *below = xprintf("%s/%s/%s", places[j], maker->host_triplet, names[i]);
-			char *file = package_file(maker, maker->source->host, "libc6", below);
-			if (is_program(file))
+			char *file = maker_file(maker, maker->source->host, "libc6", below);
+			if (file_is_program(file))
 				return file;
 			free(file);
 		}
 	return NULL;
 }
 
-/* Copies what the twin's own loader finds for it. */
-static int copy_libraries(struct maker *maker, const char *loader, const char *libraries, const char *program, struct error *err)
-{
-	const char *argv[] = { loader, "--library-path", libraries, "--list", program, NULL };
-	struct strlist lines _cleanup_(strlist_free) = { 0 };
-	struct buf said _cleanup_(buf_free) = { 0 };
-
-	if (process_capture(argv, NULL, 1 << 20, &said, err) < 0)
-		return error_wrap(err, "cannot list the libraries of %s", program);
-	buf_reserve(&said, 0);
-	strlist_split(&lines, said.data, '\n');
-	for (size_t i = 0; i < lines.len; i++) {
-		const char *name = lines.items[i] + strspn(lines.items[i], "\t "), *found = strstr(name, " => ");
-		if (!found)
-			continue;
-		_cleanup_(freep) char *path = xstrndup(found + 4, strcspn(found + 4, " "));
-		_cleanup_(freep) char *to = xprintf("lib/%.*s", (int)(found - name), name), *there = path_join(maker->upper, to);
-		if (!str_starts(path, maker->folder))
-			return error_set(err, ERROR_NOT_FOUND, "no package has %.*s for %s", (int)(found - name), name, program);
-		if (access(there, F_OK) < 0 && copy_to(maker, path, to, 0755, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* ---- one program ---- */
 
-struct program {
-	const char *file;  /* the image's, unpacked */
-	const char *path;  /* in the image */
-	const char *twin;  /* this machine's, unpacked */
-	char *to;	   /* in the set's tree; owned */
-	enum twin_kind kind;
-	const char *deny;
-	json_t *env, *c_folders, *cxx_folders; /* owned, or NULL */
-	char *plugin;	   /* in the set's tree; owned, or NULL */
-};
-
-static void program_clear(struct program *program)
+void program_clear(struct program *program)
 {
 	free(program->to);
 	free(program->plugin);
@@ -354,17 +279,26 @@ static void program_clear(struct program *program)
 	json_decref(program->cxx_folders);
 }
 
-static int add_program(struct maker *maker, const struct program *program, struct error *err)
+/* What the dispatcher knows a file of the image by. */
+static json_t *make_row(const char *file, const char *path, enum twin_kind kind, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
 	char text[DIGEST_TEXT_SIZE];
 	struct digest digest;
 
-	if (file_read(AT_FDCWD, program->file, PROGRAM_MAX, &bytes, err) < 0)
-		return -1;
+	if (file_read(AT_FDCWD, file, PROGRAM_MAX, &bytes, err) < 0)
+		return NULL;
 	digest_of(DIGEST_SHA256, bytes.data, bytes.len, &digest);
-	json_t *row = json_pack("{ss ss ss sI si}", "path", program->path, "twin", program->to, "digest", digest_print(&digest, text), "size",
-				(json_int_t)bytes.len, "kind", (int)program->kind);
+	return json_pack("{ss ss sI si}", "path", path, "digest", digest_print(&digest, text), "size", (json_int_t)bytes.len, "kind", (int)kind);
+}
+
+static int add_program(struct maker *maker, const struct program *program, struct error *err)
+{
+	json_t *row = make_row(program->file, program->path, program->kind, err);
+
+	if (!row)
+		return -1;
+	json_object_set_new(row, "twin", json_string(program->to));
 	if (program->deny) {
 		struct strlist words _cleanup_(strlist_free) = { 0 };
 		strlist_split(&words, program->deny, '\n');
@@ -382,9 +316,9 @@ static int add_program(struct maker *maker, const struct program *program, struc
 	return 0;
 }
 
-static int add_twin(struct maker *maker, const struct program *program, struct error *err)
+int maker_add_twin(struct maker *maker, const struct program *program, struct error *err)
 {
-	return copy_to(maker, program->twin, program->to, 0755, err) < 0 ? -1 : add_program(maker, program, err);
+	return maker_copy(maker, program->twin, program->to, 0755, err) < 0 ? -1 : add_program(maker, program, err);
 }
 
 /* "riscv64-unknown-linux-gnu", as it stands in the image's program: the text with three dashes before "linux-gnu…". */
@@ -436,21 +370,27 @@ static json_t *machine_variables(struct maker *maker, const char *names, const c
 	return env;
 }
 
+int maker_add_changed(struct maker *maker, struct program *program, const struct buf *bytes, struct error *err)
+{
+	_cleanup_(freep) char *made = path_join(maker->folder, "changed");
+
+	if (file_replace(AT_FDCWD, made, bytes->data, bytes->len, 0755, err) < 0)
+		return -1;
+	program->twin = made;
+	int result = maker_add_twin(maker, program, err);
+	program->twin = NULL;
+	return result;
+}
+
 /* dpkg and its kin have the architecture's name compiled in. The twin gets the image's; that it then says so is tried. */
 static int make_dpkg(struct maker *maker, struct program *program, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
-	_cleanup_(freep) char *made = path_join(maker->folder, "dpkg-made");
 
 	if (file_read(AT_FDCWD, program->twin, PROGRAM_MAX, &bytes, err) < 0)
 		return -1;
 	int changed = elf_retarget_text(&bytes, maker->source->host, maker->source->foreign, err);
-	if (changed <= 0)
-		return changed < 0 ? -1 : add_twin(maker, program, err);
-	if (file_replace(AT_FDCWD, made, bytes.data, bytes.len, 0755, err) < 0)
-		return -1;
-	program->twin = made;
-	return add_twin(maker, program, err);
+	return changed < 0 ? -1 : maker_add_changed(maker, program, &bytes, err);
 }
 
 static bool check_dpkg(const struct maker *maker, const char *loader, const char *libraries, const char *program)
@@ -468,8 +408,8 @@ static int add_plain(struct maker *maker, const struct twin_package *about, cons
 {
 	const char *package = about->name, *foreign = maker->source->foreign, *host = maker->source->host;
 	_cleanup_(freep) char *path = NULL, *host_path = NULL;
-	_cleanup_(freep) char *file = about->folder ? find_file(maker, foreign, package, about->folder, name, &path) : find_program(maker, foreign, package, name, &path);
-	_cleanup_(freep) char *twin = about->folder ? find_file(maker, host, package, about->folder, name, &host_path) : find_program(maker, host, package, name, &host_path);
+	_cleanup_(freep) char *file = about->folder ? find_file(maker, foreign, package, about->folder, name, &path) : maker_find(maker, foreign, package, name, &path);
+	_cleanup_(freep) char *twin = about->folder ? find_file(maker, host, package, about->folder, name, &host_path) : maker_find(maker, host, package, name, &host_path);
 	const struct twin_special *special = twin_special_find(name);
 	struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin };
 
@@ -481,18 +421,18 @@ static int add_plain(struct maker *maker, const struct twin_package *about, cons
 		program.deny = special->deny;
 		program.env = special->variables ? machine_variables(maker, special->variables, file) : NULL;
 		if (special->variables && !program.env) {
-			skip(maker, name, xstrdup("its name of the machine was not found"));
+			maker_skip(maker, name, xstrdup("its name of the machine was not found"));
 			return 0;
 		}
 	}
-	return str_equal(package, "dpkg") ? make_dpkg(maker, &program, err) : add_twin(maker, &program, err);
+	return str_equal(package, "dpkg") ? make_dpkg(maker, &program, err) : maker_add_twin(maker, &program, err);
 }
 
 static void list_programs(const struct maker *maker, const struct twin_package *package, struct strlist *ret)
 {
 	for (size_t i = 0; i < array_len(command_folders); i++) {
 		const char *below = package->folder ? package->folder : command_folders[i];
-		_cleanup_(freep) char *folder = package_file(maker, maker->source->host, package->name, below);
+		_cleanup_(freep) char *folder = maker_file(maker, maker->source->host, package->name, below);
 		dir_names(AT_FDCWD, folder, ret, NULL);
 		if (package->folder)
 			return;
@@ -512,145 +452,72 @@ static int add_package(struct maker *maker, const struct twin_package *package, 
 	return 0;
 }
 
-/* ---- binutils and gcc ---- */
+/* ---- libraries ---- */
 
-static char *plugin_path(const struct maker *maker)
+/* The image's file, once. Where it is not listed, the programs that need it are emulated: if the archive's versions differ, or the machines' byte order. */
+static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
 {
-	return maker->versions.len ? xprintf("lib/gcc-%s/liblto_plugin.so", maker->versions.items[0]) : NULL;
-}
+	static const char *const places[] = { "", "/usr" }; /* a package may have it in /lib, which is /usr/lib */
+	const json_t *row;
+	size_t i;
 
-static int add_binutils(struct maker *maker, struct error *err)
-{
-	_cleanup_(freep) char *named = tool_package("binutils", maker->triplet);
-	const char *native = native_package(maker, named, "binutils");
-
-	for (const struct twin_tool *tool = twin_binutils; tool->name; tool++) {
-		_cleanup_(freep) char *name = xprintf("%s-%s", maker->triplet, tool->name), *path = NULL, *unused = NULL;
-		_cleanup_(freep) char *file = find_program(maker, maker->source->foreign, native, name, &path);
-		_cleanup_(freep) char *twin = find_program(maker, maker->source->host, named, name, &unused);
-		struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = tool->kind };
-		if (!file || !twin)
-			continue;
-		program.to = xprintf("bin/binutils/%s", tool->name);
-		program.plugin = tool->kind == TWIN_LINKER || tool->kind == TWIN_ARCHIVER ? plugin_path(maker) : NULL;
-		if (add_twin(maker, &program, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Writes `to`, as long as `from`, over its only place in the file. */
-static bool overwrite(struct buf *bytes, const char *from, const char *to)
-{
-	size_t len = strlen(from) + 1;
-	char *at = memmem(bytes->data, bytes->len, from, len);
-
-	if (!at || memmem(at + 1, bytes->len - (size_t)(at + 1 - bytes->data), from, len))
-		return false;
-	memcpy(at, to, len);
-	return true;
-}
-
-static int add_driver(struct maker *maker, struct program *program, struct error *err)
-{
-	struct buf bytes _cleanup_(buf_free) = { 0 };
-	_cleanup_(freep) char *made = path_join(maker->folder, "driver");
-
-	if (file_read(AT_FDCWD, program->twin, PROGRAM_MAX, &bytes, err) < 0)
-		return -1;
-	/* the second one stands alone where both are one folder, as before gcc 13 */
-	bool libexec = overwrite(&bytes, "/usr/libexec/gcc-cross/", "/usr/libexec/gcc///////");
-	if (!overwrite(&bytes, "/usr/lib/gcc-cross/", "/usr/lib/gcc///////")) {
-		skip(maker, program->path, xstrdup("the cross driver's folders are not where they are expected"));
+	if (library->by_order && !maker->same_order)
 		return 0;
-	}
-	(void)libexec;
-	if (file_replace(AT_FDCWD, made, bytes.data, bytes.len, 0755, err) < 0)
-		return -1;
-	program->twin = made;
-	return add_twin(maker, program, err);
-}
-
-static int add_drivers(struct maker *maker, const char *version, struct error *err)
-{
-	for (const struct twin_tool *tool = twin_gcc; tool->name; tool++) {
-		_cleanup_(freep) char *plain = xprintf("%s-%s", tool->name, version), *named = tool_package(plain, maker->triplet);
-		_cleanup_(freep) char *name = xprintf("%s-%s", maker->triplet, plain), *path = NULL, *unused = NULL;
-		_cleanup_(freep) char *file = find_program(maker, maker->source->foreign, native_package(maker, named, plain), name, &path);
-		_cleanup_(freep) char *twin = find_program(maker, maker->source->host, named, name, &unused);
-		struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = TWIN_DRIVER };
-		if (!file || !twin)
+	json_array_foreach(maker->libraries, i, row)
+		if (str_equal(json_string_value(json_object_get(row, "path")), path))
+			return 0;
+	for (size_t j = 0; j < array_len(places); j++) {
+		_cleanup_(freep) char *file = maker_file(maker, maker->source->foreign, library->package, path + strlen(places[j]) + 1);
+		if (access(file, F_OK) < 0)
 			continue;
-		program.to = xprintf("bin/gcc-%s/%s", version, tool->name);
-		if (add_driver(maker, &program, err) < 0)
-			return -1;
+		json_t *made = make_row(file, path, TWIN_LIBRARY, err);
+		return made ? json_array_append_new(maker->libraries, made) : -1;
 	}
 	return 0;
 }
 
-/* A file of gcc's own folder, in whichever of the packages it lies. */
-static char *find_internal(const struct maker *maker, const char *architecture, const char *gcc, const char *version, const char *name, char **ret_path)
+/* Does the library decide what the program of the row writes? Then the row says so. */
+static int need_library(struct maker *maker, json_t *row, const char *name, struct error *err)
 {
-	static const char *const parts[] = { "gcc", "cpp", "g++" }, *const places[] = { "usr/libexec", "usr/lib" };
+	const char *program = strrchr(json_string_value(json_object_get(row, "twin")), '/') + 1;
+	const struct twin_library *library = twin_library_find(name);
+	_cleanup_(freep) char *path = xprintf("/usr/lib/%s/%s", maker->triplet, name);
 
-	for (size_t i = 0; i < array_len(parts); i++)
-		for (size_t j = 0; j < array_len(places); j++) {
-			_cleanup_(freep) char *plain = xprintf("%s-%s", parts[i], version), *named = tool_package(plain, maker->triplet);
-			_cleanup_(freep) char *below = xprintf("%s/%s/%s/%s/%s", places[j], gcc, maker->triplet, version, name);
-			bool foreign = str_equal(architecture, maker->source->foreign);
-			char *file = package_file(maker, architecture, foreign ? native_package(maker, named, plain) : named, below);
-			if (is_program(file)) {
-				*ret_path = xprintf("/%s", below);
-				return file;
-			}
-			free(file);
-		}
-	return NULL;
+	if (!library)
+		return 0;
+	const char *key = twin_list_has(library->programs, program) ? "needs" : twin_list_has(library->compressing, program) ? "needsToCompress" : NULL;
+	if (!key)
+		return 0;
+	if (!json_object_get(row, key))
+		json_object_set_new(row, key, json_array());
+	json_array_append_new(json_object_get(row, key), json_string(path));
+	return add_library(maker, library, path, err);
 }
 
-/* The native compiler's folders, in its order and with its very words, since they show in debug information. */
-static json_t *c_folders(const char *triplet, const char *version)
+/* Copies what the twin's own loader finds for it. */
+static int copy_libraries(struct maker *maker, const char *loader, const char *libraries, json_t *row, struct error *err)
 {
-	_cleanup_(freep) char *own = xprintf("/usr/lib/gcc/%s/%s", triplet, version);
+	_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
+	const char *argv[] = { loader, "--library-path", libraries, "--list", program, NULL };
+	struct strlist lines _cleanup_(strlist_free) = { 0 };
+	struct buf said _cleanup_(buf_free) = { 0 };
 
-	return json_pack("[s+ s+ s s+ s+++ s+ s]", own, "/include", "/usr/local/include/", triplet, "/usr/local/include", own, "/include-fixed", own,
-			 "/../../../../", triplet, "/include", "/usr/include/", triplet, "/usr/include");
-}
-
-static json_t *cxx_folders(const char *triplet, const char *version)
-{
-	_cleanup_(freep) char *include = xprintf("/usr/lib/gcc/%s/%s/../../../../include", triplet, version);
-	_cleanup_(freep) char *common = xprintf("%s/c++/%s", include, version), *own = xprintf("%s/%s/c++/%s", include, triplet, version);
-
-	return json_pack("[s s s+]", common, own, common, "/backward");
-}
-
-static int add_compilers(struct maker *maker, const char *version, struct error *err)
-{
-	for (const struct twin_tool *tool = twin_gcc_internal; tool->name; tool++) {
-		_cleanup_(freep) char *path = NULL, *unused = NULL;
-		_cleanup_(freep) char *file = find_internal(maker, maker->source->foreign, "gcc", version, tool->name, &path);
-		_cleanup_(freep) char *twin = find_internal(maker, maker->source->host, "gcc-cross", version, tool->name, &unused);
-		struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = tool->kind };
-		if (!file || !twin)
+	if (process_capture(argv, NULL, 1 << 20, &said, err) < 0)
+		return error_wrap(err, "cannot list the libraries of %s", program);
+	buf_reserve(&said, 0);
+	strlist_split(&lines, said.data, '\n');
+	for (size_t i = 0; i < lines.len; i++) {
+		const char *start = lines.items[i] + strspn(lines.items[i], "\t "), *found = strstr(start, " => ");
+		if (!found)
 			continue;
-		program.to = xprintf("bin/gcc-%s/%s", version, tool->name);
-		program.c_folders = tool->languages ? c_folders(maker->triplet, version) : NULL;
-		program.cxx_folders = str_equal(tool->languages, "c++") ? cxx_folders(maker->triplet, version) : NULL;
-		if (add_twin(maker, &program, err) < 0)
+		_cleanup_(freep) char *name = xstrndup(start, (size_t)(found - start)), *path = xstrndup(found + 4, strcspn(found + 4, " "));
+		_cleanup_(freep) char *to = path_join("lib", name), *there = path_join(maker->upper, to);
+		if (!str_starts(path, maker->folder))
+			return error_set(err, ERROR_NOT_FOUND, "no package has %s for %s", name, program);
+		if ((access(there, F_OK) < 0 && maker_copy(maker, path, to, 0755, err) < 0) || need_library(maker, row, name, err) < 0)
 			return -1;
 	}
 	return 0;
-}
-
-static int add_gcc(struct maker *maker, const char *version, struct error *err)
-{
-	_cleanup_(freep) char *unused = NULL, *to = xprintf("lib/gcc-%s/liblto_plugin.so", version);
-	_cleanup_(freep) char *plugin = find_internal(maker, maker->source->host, "gcc-cross", version, "liblto_plugin.so", &unused);
-
-	if (plugin && copy_to(maker, plugin, to, 0755, err) < 0)
-		return -1;
-	return add_drivers(maker, version, err) < 0 || add_compilers(maker, version, err) < 0 ? -1 : 0;
 }
 
 /* ---- the set ---- */
@@ -660,25 +527,22 @@ static int add_all(struct maker *maker, struct error *err)
 	for (const struct twin_package *package = twin_packages; package->name; package++)
 		if (strlist_has(&maker->packages, package->name) && add_package(maker, package, err) < 0)
 			return -1;
-	for (size_t i = 0; i < maker->versions.len; i++)
-		if (add_gcc(maker, maker->versions.items[i], err) < 0)
-			return -1;
-	return add_binutils(maker, err);
+	return gcc_add(maker, err) < 0 ? -1 : binutils_add(maker, err);
 }
 
 static int add_all_libraries(struct maker *maker, struct error *err)
 {
 	_cleanup_(freep) char *loader = find_loader(maker), *libraries = library_path(maker);
-	const json_t *row;
+	json_t *row;
 	size_t i;
 
 	if (!loader)
 		return error_set(err, ERROR_UNSUPPORTED, "the package libc6 has no loader that is known");
-	if (copy_to(maker, loader, "ld.so", 0755, err) < 0)
+	if (maker_copy(maker, loader, "ld.so", 0755, err) < 0)
 		return -1;
 	json_array_foreach(maker->programs, i, row) {
 		_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
-		if (copy_libraries(maker, loader, libraries, program, err) < 0)
+		if (copy_libraries(maker, loader, libraries, row, err) < 0)
 			return -1;
 		if (str_ends(program, "/dpkg/dpkg") && !check_dpkg(maker, loader, libraries, program))
 			return error_set(err, ERROR_UNSUPPORTED, "the twin of dpkg doesn't take another architecture");
@@ -691,8 +555,8 @@ static int write_list(const struct maker *maker, struct error *err)
 	char platform[PLATFORM_TEXT_SIZE];
 	_cleanup_(freep) char *path = path_join(maker->upper, TWIN_FILE);
 	json_t *list _cleanup_(json_release) =
-		json_pack("{si ss ss ss sO sO}", "format", TWIN_FORMAT, "distribution", maker->source->distribution, "suite", maker->source->suite, "platform",
-			  platform_print(&maker->source->platform, platform), "programs", maker->programs, "skipped", maker->skipped);
+		json_pack("{si ss ss ss sO sO sO}", "format", TWIN_FORMAT, "distribution", maker->source->distribution, "suite", maker->source->suite, "platform",
+			  platform_print(&maker->source->platform, platform), "programs", maker->programs, "libraries", maker->libraries, "skipped", maker->skipped);
 	_cleanup_(freep) char *text = json_text(list);
 
 	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, err);
@@ -724,7 +588,8 @@ static int make(struct maker *maker, struct error *err)
 	if (!maker->triplet || !maker->host_triplet)
 		return error_set(err, ERROR_UNSUPPORTED, "no compiler names are known for %s", maker->source->foreign);
 	maker->say(maker->data, "reading the package lists");
-	if (debs_open(maker->source, maker->folder, &maker->debs, err) < 0 || choose_packages(maker, err) < 0 || choose_libraries(maker, err) < 0)
+	if (debs_open(maker->source, maker->folder, &maker->debs, err) < 0 || choose_packages(maker, err) < 0 || choose_libraries(maker, err) < 0 ||
+	    choose_image_libraries(maker, err) < 0)
 		return -1;
 	_cleanup_(freep) char *fetching = xprintf("fetching %zu packages", maker->fetch.len);
 	maker->say(maker->data, fetching);
@@ -746,7 +611,9 @@ int twin_make(struct store *store, const struct twin_source *source, const char 
 	maker.upper = path_join(folder, "upper");
 	maker.triplet = triplet_of(source->foreign);
 	maker.host_triplet = triplet_of(source->host);
+	maker.same_order = machine_has_this_order(&source->platform);
 	maker.programs = json_array();
+	maker.libraries = json_array();
 	maker.skipped = json_array();
 	return make(&maker, err) < 0 ? error_wrap(err, "cannot make twins of %s:%s", source->distribution, source->suite) : 0;
 }

@@ -79,6 +79,12 @@ size_t twin_set_programs(const struct twin_set *set)
 	return json_array_size(programs_of(set));
 }
 
+/* Rows of programs, then those of libraries. */
+static size_t count_rows(const struct twin_set *set)
+{
+	return json_array_size(programs_of(set)) + json_array_size(json_object_get(set->list, "libraries"));
+}
+
 /* ---- the table ---- */
 
 static uint32_t add_text(struct buf *to, const char *text)
@@ -129,9 +135,9 @@ static int make_entry(const json_t *row, struct buf *text, struct twin_entry *re
 	int64_t size, kind;
 	struct digest digest;
 
-	if (json_get_string(row, "path", &path, err) < 1 || json_get_string(row, "twin", &twin, err) < 1 || json_get_string(row, "digest", &digest_text, err) < 1 ||
+	if (json_get_string(row, "path", &path, err) < 1 || json_get_string(row, "twin", &twin, err) < 0 || json_get_string(row, "digest", &digest_text, err) < 1 ||
 	    json_get_int(row, "size", &size, err) < 1 || json_get_int(row, "kind", &kind, err) < 1 || json_get_string(row, "plugin", &plugin, err) < 0 ||
-	    digest_parse(digest_text, &digest, err) < 0 || digest.algorithm != DIGEST_SHA256)
+	    digest_parse(digest_text, &digest, err) < 0 || digest.algorithm != DIGEST_SHA256 || !twin != (kind == TWIN_LIBRARY))
 		return error_set(err, ERROR_INVALID, "a row of the list of twins is incomplete");
 	*ret = (struct twin_entry){ .hash = table_hash(path), .size = (uint64_t)size, .kind = (uint32_t)kind, .path = add_text(text, path), .twin = add_path(text, twin) };
 	memcpy(ret->sha256, digest.bytes, sizeof ret->sha256);
@@ -140,6 +146,8 @@ static int make_entry(const json_t *row, struct buf *text, struct twin_entry *re
 	ret->c_folders = add_list(text, json_object_get(row, "cFolders"));
 	ret->cxx_folders = add_list(text, json_object_get(row, "cxxFolders"));
 	ret->plugin = add_path(text, plugin);
+	ret->needs = add_list(text, json_object_get(row, "needs"));
+	ret->needs_to_compress = add_list(text, json_object_get(row, "needsToCompress"));
 	return 0;
 }
 
@@ -161,7 +169,7 @@ static bool has_foreign_layout(const struct platform *platform)
 static int make_table(const struct twin_set *set, const struct platform *platform, struct buf *ret, struct error *err)
 {
 	const json_t *programs = programs_of(set), *row;
-	size_t count = json_array_size(programs), i;
+	size_t count = count_rows(set), len = 0, i;
 	struct twin_table table = { .version = TWIN_TABLE_VERSION, .entries = sizeof table, .entries_len = (uint32_t)count };
 	_cleanup_(freep) struct twin_entry *entries = xcalloc(count + 1, sizeof *entries);
 
@@ -169,7 +177,10 @@ static int make_table(const struct twin_set *set, const struct platform *platfor
 	buf_reserve(ret, table.entries + count * sizeof *entries);
 	ret->len = table.entries + count * sizeof *entries; /* filled in at the end */
 	json_array_foreach(programs, i, row)
-		if (make_entry(row, ret, &entries[i], err) < 0)
+		if (make_entry(row, ret, &entries[len++], err) < 0)
+			return -1;
+	json_array_foreach(json_object_get(set->list, "libraries"), i, row)
+		if (make_entry(row, ret, &entries[len++], err) < 0)
 			return -1;
 	table.loader = add_path(ret, "ld.so");
 	table.libraries = add_path(ret, "lib");
@@ -198,7 +209,7 @@ static int write_file(const char *folder, const char *name, const void *bytes, s
 int twin_set_prepare(const struct twin_set *set, const struct platform *platform, const char *folder, struct error *err)
 {
 	struct buf table _cleanup_(buf_free) = { 0 };
-	struct twin_state state = { .entries_len = (uint32_t)twin_set_programs(set) };
+	struct twin_state state = { .entries_len = (uint32_t)count_rows(set) };
 	_cleanup_(freep) char *path = path_join(folder, "state");
 
 	if (make_table(set, platform, &table, err) < 0 || write_file(folder, "table", table.data, table.len, 0444, err) < 0 ||

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "emu/twin.h"
+#include "emu/twin_mirror.h"
 
 enum { SOURCE_FILE_MAX = 1 << 20, KEY_DIGITS = 12 };
 
@@ -80,7 +80,7 @@ static void digest_file(struct digester *digester, const char *name, const struc
 }
 
 /* Sources and keys: sets of images that trust others than ours must not be taken for ours. */
-static int digest_sources(const struct twin_source *source, struct digester *digester, struct error *err)
+static int digest_sources(struct twin_source *source, struct digester *digester, struct error *err)
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
 	bool any = false;
@@ -88,6 +88,7 @@ static int digest_sources(const struct twin_source *source, struct digester *dig
 	if (tree_read(source->tree, "etc/apt/sources.list", &text, err) < 0 || check_sources("sources.list", text.data, err) < 0)
 		return -1;
 	any = text.len > 0;
+	source->archive = twin_mirror_first(text.data, false);
 	digest_file(digester, "sources.list", &text);
 	for (size_t i = 0; i < array_len(folders); i++) {
 		struct strlist names _cleanup_(strlist_free) = { 0 };
@@ -98,6 +99,8 @@ static int digest_sources(const struct twin_source *source, struct digester *dig
 			if (tree_read(source->tree, path, &text, err) < 0 || (i == 0 && check_sources(path, text.data, err) < 0))
 				return -1;
 			any |= i == 0;
+			if (i == 0 && !source->archive)
+				source->archive = twin_mirror_first(text.data, str_ends(path, ".sources"));
 			digest_file(digester, path, &text);
 		}
 	}
@@ -157,6 +160,7 @@ void twin_source_clear(struct twin_source *source)
 	free(source->distribution);
 	free(source->suite);
 	free(source->reference);
+	free(source->archive);
 	*source = (struct twin_source){ 0 };
 }
 
@@ -187,6 +191,10 @@ static int copy_file(const struct twin_source *source, const char *path, const c
 	if (is_source) {
 		replace_all(&text, "/usr/share/keyrings/", keys);
 		replace_all(&text, "/etc/apt/keyrings/", local);
+		struct buf both = { 0 };
+		twin_mirror_rewrite(source, text.data, str_ends(path, ".sources"), &both);
+		buf_free(&text);
+		text = both;
 	}
 	return file_replace(AT_FDCWD, target, text.data, text.len, 0644, err);
 }

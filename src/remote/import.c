@@ -100,7 +100,9 @@ static void config_complete(const struct image_config *given, const char *file, 
 	if (!ret->created)
 		ret->created = xstrdup(time_print(time(NULL), now));
 	config_add_diff_id(ret, diff_id);
-	config_add_history(ret, &(struct history){ .created = ret->created, .comment = comment });
+	/* one entry a layer: docker takes no image with more */
+	if (!ret->history_len)
+		config_add_history(ret, &(struct history){ .created = ret->created, .comment = comment });
 }
 
 int remote_import(struct store *store, const char *file, const struct image_config *config, const struct reference *name, struct digest *ret,

@@ -29,6 +29,7 @@ board() { "$SAMPAN" --root "$T/board" "$@"; }
     host base debian:sid --platform linux/riscv64 --apt-option 'Acquire::Check-Valid-Until "false"' -t "$BASE"
   fi
   host images --format json | jq -e '.[] | select(.platform == "linux/riscv64")'
+  [ "$(host inspect --type image "$BASE" | jq '.[0].History | length')" = 1 ] # one entry a layer: docker loads no other
 }
 
 @test "the same base again is there at once" {

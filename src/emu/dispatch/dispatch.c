@@ -161,6 +161,28 @@ static int is_the_file(const struct dispatch *dispatch, const struct twin_entry 
 	return same;
 }
 
+/* Each of the list, by the path at which the image's loader finds it. */
+static int libraries_are_the_same(const struct dispatch *dispatch, uint32_t list)
+{
+	for (const char *path = NULL; (path = table_next(dispatch->table, list, path));) {
+		const struct twin_entry *library = find_entry(dispatch->table, path);
+		long fd = sys_open(path, O_RDONLY | O_CLOEXEC);
+		int same = library && fd >= 0 && is_the_file(dispatch, library, (int)fd);
+		if (fd >= 0)
+			sys_close((int)fd);
+		if (!same)
+			return 0;
+	}
+	return 1;
+}
+
+static int libraries_fit(const struct dispatch *dispatch, const struct twin_entry *entry)
+{
+	if (!libraries_are_the_same(dispatch, entry->needs))
+		return 0;
+	return !entry->needs_to_compress || !call_compresses(&dispatch->call) || libraries_are_the_same(dispatch, entry->needs_to_compress);
+}
+
 /* ---- counting ---- */
 
 static void count(uint32_t *at)
@@ -309,7 +331,7 @@ static void dispatch_program(struct dispatch *dispatch)
 			dispatch->path = path_restore(dispatch->path, &room);
 		call_restore(dispatch->table, path, &dispatch->call, &room);
 		const struct twin_entry *entry = find_entry(dispatch->table, path);
-		if (entry && is_the_file(dispatch, entry, fd) && !call_refused(dispatch->table, entry, &dispatch->call))
+		if (entry && is_the_file(dispatch, entry, fd) && !call_refused(dispatch->table, entry, &dispatch->call) && libraries_fit(dispatch, entry))
 			run_twin(dispatch, entry, &room);
 	}
 	if (dispatch->fd >= 0 && !is_readable(dispatch->path))

@@ -7,51 +7,14 @@
 
 #include "emu/dispatch/headers.h"
 #include "emu/dispatch/image.h"
-#include "emu/dispatch/system.h"
+#include "emu/dispatch/scripts.h"
+#include "emu/dispatch/words.h"
 
-enum { TEXT_MAX = 4 << 20, WORD_MAX = 256, PREFIX_SLOTS = 8, EXTRA_SLOTS = 64, EXTRA_TEXT = 8192 };
+enum { WORD_MAX = 256, PREFIX_SLOTS = 8, EXTRA_SLOTS = 64, EXTRA_TEXT = 8192 };
 
 /* How a driver whose folder names were made ours, in place, writes that folder; and what it is (see twin_make.c). */
 #define FOLDER_MADE "/gcc///////"
 enum { FOLDER_SLASHES = 6 }; /* too many */
-
-/* ---- lists of words ---- */
-
-static int any_equal(const char *text, const char *const *words)
-{
-	for (; *words; words++)
-		if (text_equal(text, *words))
-			return 1;
-	return 0;
-}
-
-static int any_start(const char *text, const char *const *words)
-{
-	for (; *words; words++)
-		if (text_starts(text, *words))
-			return 1;
-	return 0;
-}
-
-static const char *env_get(char *const *env, const char *name)
-{
-	size_t len = text_len(name);
-
-	for (; *env; env++)
-		if (text_starts(*env, name) && (*env)[len] == '=')
-			return *env + len + 1;
-	return NULL;
-}
-
-static int env_has(char *const *env, const char *const *names)
-{
-	for (; *names; names++) {
-		const char *value = env_get(env, *names);
-		if (value && *value)
-			return 1;
-	}
-	return 0;
-}
 
 /* ---- refusing ---- */
 
@@ -126,165 +89,8 @@ static int options_refused(const struct twin_table *table, const struct twin_ent
 		if (names_proc(*arg))
 			return 1;
 		for (const char *word = NULL; (word = table_next(table, entry->deny, word));)
-			if (option_matches(*arg, word))
+			if (*word == '-' && option_matches(*arg, word))
 				return 1;
-	}
-	return 0;
-}
-
-/* ---- texts of programs ---- */
-
-static int has_letter(const char *letters, char letter)
-{
-	while (*letters && *letters != letter)
-		letters++;
-	return *letters != '\0';
-}
-
-/* Is the % that of a shell's ${name%pattern}? */
-static int is_expansion(const char *bytes, const char *at)
-{
-	while (at > bytes && (has_letter("_%#!@*?[]", at[-1]) || (at[-1] >= '0' && at[-1] <= '9') || ((at[-1] | 0x20) >= 'a' && (at[-1] | 0x20) <= 'z')))
-		at--;
-	return at - bytes >= 2 && at[-1] == '{' && at[-2] == '$';
-}
-
-/* Is there a conversion of printf by one of these letters, as "%-8.3f" is one by f? */
-static int converts_by(const char *letters, const char *bytes, size_t len)
-{
-	const char *end = bytes + len;
-
-	if (!bytes_find(bytes, len, "printf"))
-		return 0;
-	for (const char *at = bytes; at < end; at++) {
-		if (*at != '%' || is_expansion(bytes, at))
-			continue;
-		const char *last = at + 1;
-		while (last < end && has_letter("-+ #'*.0123456789lL", *last))
-			last++;
-		if (last < end && has_letter(letters, *last))
-			return 1;
-	}
-	return 0;
-}
-
-/* A word "%xyz" of the list stands for conversions by x, y or z, "1e" for numbers with an exponent of three digits, which may be too large to be any. */
-static int word_is_within(const char *word, const char *bytes, size_t len)
-{
-	if (*word == '%')
-		return converts_by(word + 1, bytes, len);
-	if (!text_equal(word, "1e"))
-		return bytes_find(bytes, len, word) != NULL;
-	for (size_t i = 1; i + 3 < len; i++)
-		if ((bytes[i] | 0x20) == 'e' && has_letter("0123456789.", bytes[i - 1]) && has_letter("123456789", bytes[i + 1]) &&
-		    has_letter("0123456789", bytes[i + 2]) && has_letter("0123456789", bytes[i + 3]))
-			return 1;
-	return 0;
-}
-
-static int words_within(const struct twin_table *table, uint32_t words, const char *bytes, size_t len)
-{
-	for (const char *word = NULL; (word = table_next(table, words, word));)
-		if (word_is_within(word, bytes, len))
-			return 1;
-	return 0;
-}
-
-/* A regular file that isn't too long, or NULL. It stays mapped: an execve follows. */
-static const char *map_text(const char *path, size_t *ret_len)
-{
-	struct statx about;
-	long fd = sys_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	const char *bytes = NULL;
-
-	if (fd < 0)
-		return NULL;
-	if (sys_stat((int)fd, "", AT_EMPTY_PATH, &about) == 0 && (about.stx_mode & 0170000) == 0100000 && about.stx_size && about.stx_size <= TEXT_MAX) {
-		bytes = sys_map(about.stx_size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */, (int)fd);
-		*ret_len = about.stx_size;
-	}
-	sys_close((int)fd);
-	return bytes && map_failed(bytes) ? NULL : bytes;
-}
-
-/* What cannot be read, or is not found by this name, is not for a twin. */
-static int script_refused(const struct twin_table *table, uint32_t words, const char *path)
-{
-	size_t len;
-	const char *bytes = map_text(path, &len);
-
-	return !bytes || words_within(table, words, bytes, len);
-}
-
-/* How a shell reads its options: where its text or its script is. */
-struct shell_words {
-	const char *text;
-	int is_command; /* the text itself, not a file's name */
-	int strange;	/* it tells of itself, or reads more than that */
-};
-
-static void read_letters(struct shell_words *words, const char *letters, char ***arg)
-{
-	for (; *letters; letters++) {
-		if (*letters == 'c')
-			words->is_command = 1;
-		if (*letters == 's' || *letters == 'l' || *letters == 'i' || *letters == 'D')
-			words->strange = 1;
-		if ((*letters == 'o' || *letters == 'O') && (*arg)[1])
-			++*arg;
-	}
-}
-
-static void read_shell_words(const struct call *call, struct shell_words *ret)
-{
-	static const char *const plain[] = { "--posix", "--norc", "--noprofile", NULL };
-	char **arg = call->args;
-
-	for (; *arg && ((*arg)[0] == '-' || (*arg)[0] == '+'); arg++) {
-		if (text_equal(*arg, "-") || text_equal(*arg, "--")) {
-			arg++;
-			break;
-		}
-		if (any_equal(*arg, plain))
-			continue;
-		/* bash takes its long options with one dash as well */
-		if ((*arg)[1] == '-' || text_equal(*arg, "-version") || text_equal(*arg, "-help"))
-			ret->strange = 1;
-		else
-			read_letters(ret, *arg + 1, &arg);
-	}
-	ret->text = *arg;
-}
-
-/* The text that it is given, or the script; what that one includes is not followed, but for functions that bash takes from the environment. */
-static int shell_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
-{
-	static const char *const files[] = { "BASH_ENV", NULL };
-	struct shell_words words = { 0 };
-
-	read_shell_words(call, &words);
-	if (!words.text || words.strange || env_has(call->env, files))
-		return 1;
-	for (char **at = call->env; *at; at++)
-		if (text_starts(*at, "BASH_FUNC_") && words_within(table, entry->deny, *at, text_len(*at)))
-			return 1;
-	if (words_within(table, entry->deny, words.text, text_len(words.text)))
-		return 1;
-	return !words.is_command && script_refused(table, entry->deny, words.text);
-}
-
-/* awk's words are those of the program, as text or in the files that -f names. Of long options there is none worth a twin. */
-static int awk_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call)
-{
-	static const char *const files[] = { "-f", "-E", "-i", NULL };
-
-	for (char **arg = call->args; *arg; arg++) {
-		if ((text_starts(*arg, "--") && (*arg)[2]) || words_within(table, entry->deny, *arg, text_len(*arg)))
-			return 1;
-		if (any_equal(*arg, files) && arg[1] && script_refused(table, entry->deny, arg[1]))
-			return 1;
-		if (text_starts(*arg, "-f") && (*arg)[2] && script_refused(table, entry->deny, *arg + 2))
-			return 1;
 	}
 	return 0;
 }
@@ -306,7 +112,7 @@ static int word_refused(const char *word, const struct refusal *refusal)
 static int file_refused(const char *path, const struct refusal *refusal)
 {
 	size_t len, used = 0;
-	const char *bytes = map_text(path, &len);
+	const char *bytes = text_map(path, &len);
 	char word[WORD_MAX];
 
 	if (!bytes)
@@ -489,13 +295,31 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 	switch (entry->kind) {
 	case TWIN_PLAIN: return options_refused(table, entry, call) || image_works_in_proc() || image_has_name_services();
 	case TWIN_SHELL: return shell_refused(table, entry, call) || image_works_in_proc() || image_has_name_services();
+	case TWIN_MAKE: return options_refused(table, entry, call) || make_refused(table, entry, call) || image_works_in_proc() || image_has_name_services();
 	case TWIN_AWK: return awk_refused(table, entry, call) || image_works_in_proc();
 	case TWIN_DRIVER: return driver_refused(table, entry, call);
 	case TWIN_COMPILER: return compiler_refused(table, entry, call);
 	case TWIN_LINKER: return linker_refused(table, entry, call);
-	case TWIN_ARCHIVER: return binutils_refused(table, entry, call) || image_plugins() == PLUGINS_OTHERS;
+	case TWIN_ARCHIVER: return binutils_refused(table, entry, call) || image_plugins() == PLUGINS_OTHERS || (!entry->plugin && image_plugins() != PLUGINS_NONE);
+	case TWIN_LIBRARY: return 1;
 	}
 	return 1;
+}
+
+/* The compiler's intermediate code, sections, archives; or there is a file of arguments, which may say so. */
+int call_compresses(const struct call *call)
+{
+	static const char *const parts[] = { "-flto", "-fltrans", "-fwpa", "compress", "-gz", "@", NULL };
+	static const char *const words[] = { "-b", "--build", "-E", "-P", NULL }; /* of dpkg-deb, of cmake */
+
+	for (char **arg = call->args; *arg; arg++) {
+		if (any_equal(*arg, words) || text_starts(*arg, "-Z"))
+			return 1;
+		for (const char *const *part = parts; *part; part++)
+			if (bytes_find(*arg, text_len(*arg), *part))
+				return 1;
+	}
+	return 0;
 }
 
 /* ---- taking back ---- */

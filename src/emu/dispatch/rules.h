@@ -29,6 +29,9 @@ char *path_restore(char *path, struct room *room);
 /* Must this exec be emulated? */
 int call_refused(const struct twin_table *table, const struct twin_entry *entry, const struct call *call);
 
+/* Would a compiler or one of binutils write something compressed? */
+int call_compresses(const struct call *call);
+
 /* The arguments and environment with which the twin's loader is executed. */
 void call_twin(const struct twin_table *table, const struct twin_entry *entry, const struct call *call, struct room *room, char ***ret_argv, char ***ret_env);
 

@@ -15,7 +15,7 @@
 #define TWIN_TABLE TWIN_FOLDER "/table"
 #define TWIN_STATE TWIN_FOLDER "/state"
 
-enum { TWIN_TABLE_VERSION = 1, TWIN_PROGRAMS_MAX = 1024, TWIN_PROGRAM_NAME = 52 };
+enum { TWIN_TABLE_VERSION = 2, TWIN_PROGRAMS_MAX = 1024, TWIN_PROGRAM_NAME = 52 };
 
 /* What a program needs beyond being started. */
 enum twin_kind {
@@ -26,6 +26,8 @@ enum twin_kind {
 	TWIN_LINKER,   /* ld: the link-time optimiser's plug-in is replaced by the twin's */
 	TWIN_ARCHIVER, /* ar, nm, ranlib: the same */
 	TWIN_AWK,      /* its program may compute what the machines' libraries round differently */
+	TWIN_MAKE,     /* its makefile may load a module of the image's */
+	TWIN_LIBRARY,  /* no program: a library of the image's that has to be the distribution's for some of the twins */
 };
 
 struct twin_entry {
@@ -35,10 +37,11 @@ struct twin_entry {
 	uint32_t path; /* of the image's file, without symlinks */
 	uint32_t twin; /* beneath TWIN_TREE */
 	uint32_t kind;
-	uint32_t deny; /* list: options with which the program tells about itself ("--version", "-v"); of shells and awk: words of the text */
+	uint32_t deny; /* list: options with which the program tells about itself ("--version", "-v"); of shells, awk and make: words of the text (scripts.c) */
 	uint32_t env;  /* list of variables that stand for what is compiled in: "MAKE_HOST=riscv64-unknown-linux-gnu" */
 	uint32_t c_folders, cxx_folders; /* lists: of compilers */
 	uint32_t plugin; /* path of the plug-in in the twin's tree */
+	uint32_t needs, needs_to_compress; /* lists of libraries by their path in the image: always, and if the call has something compressed */
 };
 
 struct twin_table {

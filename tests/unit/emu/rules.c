@@ -41,12 +41,12 @@ static const struct {
 	{ "cat", TWIN_PLAIN, "file", "LANGUAGE=de", false },
 	{ "cat", TWIN_PLAIN, "/proc/cpuinfo", "", true },
 	{ "cat", TWIN_PLAIN, "/pro/cpuinfo", "", false },
-	{ "make", TWIN_PLAIN, "-j4 all", "", false },
-	{ "make", TWIN_PLAIN, "--version", "", true },
-	{ "make", TWIN_PLAIN, "--vers", "", true },
-	{ "make", TWIN_PLAIN, "--no-print-directory", "", false },
-	{ "make", TWIN_PLAIN, "-sp", "", true },
-	{ "make", TWIN_PLAIN, "-h", "", true },
+	{ "make", TWIN_MAKE, "-j4 all", "", false },
+	{ "make", TWIN_MAKE, "--version", "", true },
+	{ "make", TWIN_MAKE, "--vers", "", true },
+	{ "make", TWIN_MAKE, "--no-print-directory", "", false },
+	{ "make", TWIN_MAKE, "-sp", "", true },
+	{ "make", TWIN_MAKE, "-h", "", true },
 	{ "sort", TWIN_PLAIN, "-n file", "", false },
 	{ "sort", TWIN_PLAIN, "-rg file", "", true },
 	{ "sort", TWIN_PLAIN, "--gen file", "", true },
@@ -75,6 +75,41 @@ static const struct {
 	{ "bash", TWIN_SHELL, "-c echo", "BASH_ENV=/plain.sh", true },
 	{ "bash", TWIN_SHELL, "-c f", "BASH_FUNC_f%%=()~{~printf~%f~1;~}", true },
 	{ "bash", TWIN_SHELL, "-c f", "BASH_FUNC_f%%=()~{~echo~%f;~}", false },
+	{ "bash", TWIN_SHELL, "-c set", "", true },
+	{ "bash", TWIN_SHELL, "-c x=1;~set~|~grep~x", "", true },
+	{ "bash", TWIN_SHELL, "-c (set)~2>&1", "", true },
+	{ "bash", TWIN_SHELL, "-c set~-e;~reset;~offset~&&~echo~set", "", false },
+	{ "bash", TWIN_SHELL, "-c help", "", true },
+	{ "bash", TWIN_SHELL, "-c cmd~--help;~echo~help", "", false },
+	{ "bash", TWIN_SHELL, "-c if~true;~then~declare~-r~;~fi", "", true },
+	{ "bash", TWIN_SHELL, "-c declare~-r~x=1;~export~PATH~;~readonly~y", "", false },
+	{ "bash", TWIN_SHELL, "-c export>all", "", true },
+	{ "bash", TWIN_SHELL, "-c .~/plain.sh~&&~source~'/plain.sh'", "", false },
+	{ "bash", TWIN_SHELL, "-c .~/floats.sh", "", true },
+	{ "bash", TWIN_SHELL, "-c source~\"/sub/floats.sh\"", "", true },
+	{ "bash", TWIN_SHELL, "-c .~$HOME/plain.sh", "", true },
+	{ "bash", TWIN_SHELL, "-c source~plain.sh", "", true },
+	{ "bash", TWIN_SHELL, "-c .~./plain.sh", "", false },
+	{ "bash", TWIN_SHELL, "-c cd~/sub;~.~./plain.sh", "", true },
+	{ "bash", TWIN_SHELL, "-c find~.~-name~x;~cp~a~.;~tar~-C~.~b", "", false },
+	{ "bash", TWIN_SHELL, "/sources.sh", "", true },
+	{ "bash", TWIN_SHELL, "/itself.sh", "", true },
+	{ "dash", TWIN_SHELL, "/itself.sh", "", false },
+	{ "dash", TWIN_SHELL, "-c .~/proc.sh", "", true },
+	{ "dash", TWIN_SHELL, "-c .~/floats.sh;~.~$x;~set", "", false },
+	{ "make", TWIN_MAKE, "-f /load.mk", "", true },
+	{ "make", TWIN_MAKE, "-kd", "", true },
+	{ "make", TWIN_MAKE, "--debug=basic", "", true },
+	{ "make", TWIN_MAKE, "all", "MAKEFLAGS=ksd", true },
+	{ "make", TWIN_MAKE, "all", "MAKEFLAGS=~--debug=b", true },
+	{ "make", TWIN_MAKE, "all", "MAKEFLAGS=ks~-j2~--jobserver-auth=3,4~--~dp=1", false },
+	{ "make", TWIN_MAKE, "all", "MAKEFLAGS=d=1", false },
+	{ "make", TWIN_MAKE, "all", "MAKEFLAGS=--no-print-directory", false },
+	{ "make", TWIN_MAKE, "-sf /load.mk all", "", true },
+	{ "make", TWIN_MAKE, "--file=/load.mk", "", true },
+	{ "make", TWIN_MAKE, "-C /sub", "", true },
+	{ "make", TWIN_MAKE, "-C /sub -f plain.mk", "", false },
+	{ "make", TWIN_MAKE, "-C /nowhere -f -", "", false },
 	{ "gawk", TWIN_AWK, "-F: {~print~$1~}", "", false },
 	{ "gawk", TWIN_AWK, "-v a=1 -v b=2 BEGIN~{~print~exp(a)~}", "", true },
 	{ "gawk", TWIN_AWK, "BEGIN~{~print~1e308~*~10~}", "", true },
@@ -194,6 +229,16 @@ static void check_cases(void)
 		   cases[i].args, cases[i].refused ? "refused" : "not refused");
 }
 
+static void check_compressing(void)
+{
+	static const char *const calls[] = { "-flto", "-fltrans", "--compress-debug-sections=zstd", "-gz", "@args", "--build", "-Zzstd", NULL };
+	static const char *const others[] = { "-O2", "-g", "a.c", "-o", "z.o", NULL };
+
+	for (const char *const *arg = calls; *arg; arg++)
+		ok(call_compresses(&(struct call){ "x", (char *[]){ (char *)"a.o", (char *)*arg, NULL }, NULL }), "%s compresses", *arg);
+	ok(!call_compresses(&(struct call){ "x", (char **)others, NULL }), "others don't");
+}
+
 /* ---- the image's files ---- */
 
 static void put(const char *path, const char *text)
@@ -215,6 +260,12 @@ static void make_files(void)
 	put("/plain.sh", "make all\n");
 	put("/floats.sh", "printf '%6.2f' 1\n");
 	put("/proc.sh", "read x </proc/cpuinfo\n");
+	put("/sub/floats.sh", "printf '%6.2f' 1\n");
+	put("/sources.sh", "true\n\t. /floats.sh\n");
+	put("/itself.sh", ". /itself.sh\n");
+	put("/load.mk", "all:; @echo\n-load x.so\n");
+	put("/sub/Makefile", "load x.so(init)\n");
+	put("/sub/plain.mk", "download:; curl\nload: download\n");
 	put("/sine.awk", "BEGIN { print sin(1) }\n");
 	put("/plain.args", "-O2 'a.o'\n");
 	put("/verbose.args", "-O2\n\"-v\"\n");
@@ -272,6 +323,12 @@ static void check_settings(void)
 	put("/usr/lib/bfd-plugins/LLVMgold.so", "");
 	ok(image_plugins() == PLUGINS_OTHERS && refused("ar", TWIN_ARCHIVER, "rcs a.a", ""), "another one");
 	unlink("/usr/lib/bfd-plugins/LLVMgold.so");
+	ok(!refused("ar", TWIN_ARCHIVER, "rcs a.a", ""), "the compiler's alone");
+	struct made_table made;
+	const struct twin_table *table = make(&made, "ar", TWIN_ARCHIVER);
+	made.entry.plugin = 0;
+	ok(call_refused(table, &made.entry, &(struct call){ "ar", (char *[]){ (char *)"rcs", NULL }, (char *[]){ NULL } }), "the compiler's, and no twin of it");
+	buf_free(&made.bytes);
 	put("/usr/local/include/own.h", "");
 	ok(refused("cc1", TWIN_COMPILER, "-E a.c", "") && !refused("cc1", TWIN_COMPILER, "a.c", ""), "-E with local headers");
 	unlink("/usr/local/include/own.h");
@@ -379,6 +436,7 @@ static int check_all(const char *folder)
 	}
 	make_files();
 	check_cases();
+	check_compressing();
 	check_libraries();
 	check_settings();
 	check_twins();

@@ -77,7 +77,7 @@ static void check_copy(void)
 	_cleanup_(freep) char *ran = path_join(root, "ran"), *work = path_join(root, "work"), *list = path_join(root, "work/apt/etc/sources.list.d/x.sources");
 	_cleanup_(freep) char *conf = xprintf("APT::Update::Pre-Invoke { \"touch %s\"; };\nAcquire::http::Proxy-Auto-Detect \"touch %s\";\n"
 					      "Acquire::Check-Valid-Until \"false\";\n", ran, ran);
-	_cleanup_(freep) char *want = xprintf("Signed-By: %s/work/apt/etc/keyrings/own.gpg %s/work/apt/etc/keyrings-local/b.gpg\n", root, root);
+	_cleanup_(freep) char *want = xprintf("Signed-By: %s/work/apt/etc/keyrings/own.gpg %s/work/apt/etc/keyrings-local/b.gpg\n\n", root, root);
 	struct debs debs _cleanup_(debs_close) = { 0 };
 
 	put("etc/apt/sources.list", "deb http://127.0.0.1:1/ trixie main\n");

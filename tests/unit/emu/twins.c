@@ -35,7 +35,8 @@ static const struct twin_table *make_table(const char *folder)
 		"{\"path\":\"/usr/bin/make\",\"twin\":\"bin/make\",\"digest\":\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":7,\"kind\":0,"
 		"\"deny\":[\"--version\",\"-v\"],\"env\":[\"MAKE_HOST=riscv64-unknown-linux-gnu\"]},"
 		"{\"path\":\"/usr/bin/ld\",\"twin\":\"bin/ld\",\"digest\":\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":8,\"kind\":4,"
-		"\"plugin\":\"lib/p.so\"}]}";
+		"\"plugin\":\"lib/p.so\",\"needs\":[\"/usr/lib/libz.so.1\"]}],\"libraries\":["
+		"{\"path\":\"/usr/lib/libz.so.1\",\"digest\":\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":9,\"kind\":8}]}";
 	struct twin_set set = { .list = json_parse(text, strlen(text), "list", NULL) };
 	const struct platform platform = { .os = "linux", .architecture = "riscv64" };
 	_cleanup_(freep) char *path = path_join(folder, "table");
@@ -60,14 +61,16 @@ static const struct twin_entry *entry_of(const struct twin_table *table, const c
 
 static void entries(const struct twin_table *table)
 {
-	const struct twin_entry *make = entry_of(table, "/usr/bin/make"), *ld = entry_of(table, "/usr/bin/ld");
+	const struct twin_entry *make = entry_of(table, "/usr/bin/make"), *ld = entry_of(table, "/usr/bin/ld"), *z = entry_of(table, "/usr/lib/libz.so.1");
 
-	ok(table->version == TWIN_TABLE_VERSION && table->entries_len == 2 && !table->foreign_layout && make && ld, "the table has its entries");
-	if (!make || !ld)
+	ok(table->version == TWIN_TABLE_VERSION && table->entries_len == 3 && !table->foreign_layout && make && ld && z, "the table has its entries");
+	if (!make || !ld || !z)
 		return;
 	ok(make->hash == table_hash("/usr/bin/make") && make->size == 7 && ld->kind == TWIN_LINKER, "with what the list says");
 	is_str(table_text(table, make->twin), TWIN_TREE "/bin/make", "and paths as the step sees them");
 	is_str(table_text(table, ld->plugin), TWIN_TREE "/lib/p.so", "also of the plug-in");
+	ok(z->kind == TWIN_LIBRARY && !z->twin && !make->needs && !ld->needs_to_compress, "libraries are entries without a twin");
+	is_str(table_next(table, ld->needs, NULL), "/usr/lib/libz.so.1", "and named by the programs that need them");
 	is_str(table_next(table, table->env_all, NULL), "MAKE_HOST=riscv64-unknown-linux-gnu", "and all variables");
 }
 

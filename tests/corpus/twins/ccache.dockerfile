@@ -1,0 +1,6 @@
+# A wrapper before the compiler, as many builds have: ccache by its links and by name, with the cache warm and cold; its own wrapper in PATH; CC with options.
+ARG BASE
+FROM $BASE
+WORKDIR /src
+RUN printf 'int f(void) { return 1; }\n' > a.c; printf '#include <vector>\nstd::vector<int> v{1, 2};\n' > b.cc; export CCACHE_DIR=/tmp/ccache; for n in cold warm; do PATH=/usr/lib/ccache:$PATH gcc -g -O2 -c a.c -o $n.o && PATH=/usr/lib/ccache:$PATH g++ -O1 -c b.cc -o $n-b.o && ccache gcc -MMD -c a.c -o $n-d.o; done; cmp cold.o warm.o; cmp cold-b.o warm-b.o; ccache --print-stats | grep -c hit > hits; make -s CC='ccache gcc -std=gnu17' CFLAGS=-O3 a.o; rm -rf /tmp/ccache
+RUN mkdir bin; printf '#!/bin/sh\ncase "$*" in *-c*) exec /usr/bin/gcc "$@" -DVIA_WRAPPER -fno-ident ;; esac\nexec /usr/bin/gcc "$@"\n' > bin/cc; chmod +x bin/cc; ln -s cc bin/riscv64-linux-gnu-gcc; PATH=/src/bin:$PATH make -s a.o CC=cc && objdump -s a.o > a.dump; PATH=/src/bin:$PATH cc a.o -shared -o a.so; gcc -wrapper /usr/bin/env,WRAPPED=1 -c a.c -o wrapped.o; gcc -no-integrated-cpp -c a.c -o separate.o; gcc -no-integrated-cpp -Bbin -c a.c -o separate2.o; cp /usr/bin/as bin/as; gcc -Bbin/ -c a.c -o copied-as.o; time -p gcc -c a.c -o timed.o 2> /dev/null; true

@@ -1,7 +1,7 @@
 # sampan is built by meson; this file holds the few commands that people type. Each installs what it needs first (dist/setup.sh).
 BUILD ?= build
 CROSS ?= build-cross
-.PHONY: all demo test unit e2e browser bench bench-registry bench-build bench-emulation cross-riscv64 cross-arm64 fresh fuzz clean
+.PHONY: all demo test unit e2e browser bench bench-registry bench-build bench-emulation test-board cross-riscv64 cross-arm64 fresh fuzz clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sampan
@@ -20,6 +20,10 @@ test:
 browser:
 	./dist/setup.sh build browser
 	./tests/run.sh browser
+
+test-board:
+	./dist/setup.sh build run test board cross-riscv64
+	./tests/run.sh board board-c
 
 unit e2e:
 	./tests/run.sh $@

@@ -34,11 +34,11 @@ def die_with_parent():
 
 
 class Board:
-    def __init__(self, kit, root, memory="256M", forward=(), disk=None, log=None):
-        """disk: the socket of a disk.Disk, or a file."""
+    def __init__(self, kit, root, memory="256M", forward=(), disk=None, append=""):
+        """disk: the socket of a disk.Disk, or a file. append: more of the kernel's command line."""
         self.ports = {port: free_port() for port in [80, *forward]}
         command = ["qemu-system-riscv64", "-M", "virt", "-m", memory, "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-                   "-kernel", f"{kit}/Image", "-initrd", root, "-append", "console=ttyS0 quiet panic=-1",
+                   "-kernel", f"{kit}/Image", "-initrd", root, "-append", f"console=ttyS0 quiet panic=-1 {append}",
                    "-netdev", "user,id=net" + "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for there, here in self.ports.items()),
                    "-device", "virtio-net-pci,netdev=net,romfile=",
                    "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random"]
@@ -46,7 +46,7 @@ class Board:
             source = f"driver=nbd,server.type=unix,server.path={disk}" if disk.endswith(".sock") else f"driver=file,filename={disk}"
             command += ["-blockdev", f"{source},node-name=disk", "-device", "virtio-blk-pci,drive=disk"]
         self.started, self.lines = time.time(), []
-        self.log = open(log or f"{root}.log", "ab")
+        self.log = open(f"{root}.log", "ab")
         self.qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
         self.reader = threading.Thread(target=self.read_console, daemon=True)
         self.reader.start()

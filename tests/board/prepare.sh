@@ -4,8 +4,8 @@
 set -eu -o pipefail
 . "$(dirname "$0")/fetch.bash"
 board=$CROSS/board
-# What `sampan run` calls on the board.
-runner="crun conmon passt catatonit"
+# What `sampan run` calls on the board, and what `sampan pull` loads.
+runner="crun conmon passt catatonit ca-certificates libcurl3t64-gnutls"
 
 lacks() { echo "the board needs $1"; exit 3; }
 for program in qemu-system-riscv64 riscv64-linux-gnu-gcc cpio modinfo mke2fs; do

@@ -76,7 +76,7 @@ def redis(board, *words):
 
 
 def redis_answers(board):
-    refused = until(120, lambda: here("redis-cli", "-p", str(board.ports[6379]), "GET", "foo"), lambda text: "NOAUTH" in text)
+    refused = until(90, lambda: here("redis-cli", "-p", str(board.ports[6379]), "GET", "foo"), lambda text: "NOAUTH" in text)
     assert "NOAUTH" in refused
     assert here("redis-cli", "-p", str(board.ports[6379]), "AUTH", "password").strip() == "OK"
     assert redis(board, "SET", "foo", "bar") == "OK"
@@ -87,7 +87,7 @@ def redis_answers(board):
 
 
 def nginx_answers(board):
-    page = until(120, lambda: here("curl", "-sSf", "-m", "20", f"http://{board.address(8080)}/"), lambda text: "<html" in text.lower())
+    page = until(90, lambda: here("curl", "-sSf", "-m", "20", f"http://{board.address(8080)}/"), lambda text: "built from source" in text)
     return f"{len(page)} bytes"
 
 

@@ -22,11 +22,11 @@ cp "$work"/boot/vmlinu?-* "$folder/Image"
 rm -rf "$folder/modules"
 mkdir "$folder/modules"
 find "$work/usr/lib/modules" -name '*.ko*' >"$work/all"
-declare -A done=()
+declare -A seen=()
 add() { # MODULE, after those that it needs
   local name=$1 file needed
-  [ -z "${done[$name]:-}" ] || return 0
-  done[$name]=yes
+  [ -z "${seen[$name]:-}" ] || return 0
+  seen[$name]=yes
   file=$(grep -m 1 "/${name//[-_]/[-_]}\.ko" "$work/all") || { echo "kernel.sh: the kernel has no module $name, or has it built in" >&2; return 0; }
   for needed in $(modinfo -F depends "$file" | tr , ' '); do add "$needed"; done
   case $file in *.xz) xz -dc "$file" ;; *) cat "$file" ;; esac >"$folder/modules/$name.ko"

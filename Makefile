@@ -1,7 +1,7 @@
 # sampan is built by meson; this file holds the few commands that people type. Each installs what it needs first (dist/setup.sh).
 BUILD ?= build
 CROSS ?= build-cross
-.PHONY: all demo test unit e2e browser bench bench-registry bench-build bench-emulation cross-riscv64 cross-arm64 fresh fuzz clean
+.PHONY: all demo test unit e2e browser bench bench-registry bench-build bench-emulation bench-board test-board cross-riscv64 cross-arm64 fresh fuzz clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sampan
@@ -21,6 +21,10 @@ browser:
 	./dist/setup.sh build browser
 	./tests/run.sh browser
 
+test-board:
+	./dist/setup.sh build run test board cross-riscv64
+	./tests/run.sh board board-c
+
 unit e2e:
 	./tests/run.sh $@
 
@@ -37,6 +41,10 @@ cross-riscv64 cross-arm64:
 	[ -f $(CROSS)/$(@:cross-%=%)/cross.ini ] || ./dist/cross/sysroot.sh --cache $(CROSS)/debs $(if $(SOURCE),--source '$(SOURCE)') $(@:cross-%=%) $(CROSS)/$(@:cross-%=%)
 	[ -f build-$(@:cross-%=%)/build.ninja ] || meson setup build-$(@:cross-%=%) --cross-file $(CROSS)/$(@:cross-%=%)/cross.ini >/dev/null
 	ninja -C build-$(@:cross-%=%) sampan
+
+bench-board:
+	./dist/setup.sh build board cross-riscv64
+	./bench/board.sh
 
 fuzz:
 	./dist/setup.sh build fuzz

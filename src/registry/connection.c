@@ -1,6 +1,6 @@
 /* Connections: how many there are, and how long they may do nothing.
  *
- * The library gives each a thread, and its own time-out only sees silence, so one that sends a byte now and then is ended here: who has not
+ * The library gives each a thread, or the front has it; the library's time-out only sees silence, so one that sends a byte now and then is ended here: who has not
  * completed the headers of a request in HEADERS_SECONDS (a TLS handshake included), or sends a body, or takes an answer, slower than RATE, is
  * shut down.
  * When there are too many, a new one takes the place of the one that has been idle for longest: a crowd that only waits keeps nobody out. */

@@ -1,7 +1,8 @@
 /* Inside the registry: the life of a request.
  *
  * Every connection has a thread of its own, so whatever a handler does (hashing, a sync that takes seconds) stalls nobody else. Idle, a
- * connection costs a few pages of stack; the number of connections is bounded.
+ * connection costs a few pages of stack; the number of connections is bounded. Only those of plain HTTP that ask for nothing but small things have none
+ * (front.c).
  *
  * A request is served in up to three calls of the operation that its method and route choose: `begin` when the headers are there, `data`
  * for each piece of a body, `end` when the body is complete. Whichever calls request_answer first decides the answer; the rest of the

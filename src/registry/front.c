@@ -1,14 +1,15 @@
 /* The front of plain HTTP: a connection costs no thread as long as it asks for small things that are at hand.
  *
- * The library gives each connection a thread, so that each small answer has to wake one, which costs more than all the rest of it. So connections come
- * here first. One thread waits for all of them; it looks at what one asks without taking it from the socket (MSG_PEEK). If that is a plain GET of a
- * manifest or a blob (plain.h) which anybody may have, and its answer is remembered (recent.c), the thread sends it, which never blocks, as it is
- * small. If it isn't remembered, one of a few other threads looks it up. Everything else (a body, a password, a range, a large blob, a failure, a
- * cache of another registry) goes to the library, with the connection and for good; as its bytes are still in the socket, nothing needs to be told twice.
+ * The library gives each connection a thread, so that each small answer has to wake one, which costs more than all the rest of it. So
+ * connections come here first. One thread waits for all of them; it looks at what one asks without taking it from the socket (MSG_PEEK). If
+ * that is a plain GET of a manifest or a blob (plain.h) which anybody may have, and its answer is remembered (recent.c), the thread sends it,
+ * and blocks on nothing. If it isn't remembered, one of a few other threads looks it up. Everything else (a body, a password, a range, a large
+ * blob, a failure, a cache of another registry) goes to the library, with the connection and for good; as its bytes are still in the socket,
+ * nothing needs to be told twice.
  *
- * A connection that is here is a visitor. The thread that waits owns those that are in its epoll set; whoever takes one out of the set owns it until
- * it is added again. Each has its entry in the server's list (connection.c), which bounds how many there are and ends those that dawdle: by
- * shutdown(), so that they are noticed here like any that their client has closed. */
+ * A connection that is here is a visitor. The thread that waits owns those that are in its epoll set; whoever takes one out of the set owns it
+ * until it is added again. Each has its entry in the server's list (connection.c), which bounds how many there are and ends those that dawdle:
+ * by shutdown(), so that they are noticed here like any that their client has closed. */
 #include "registry/front.h"
 
 #include <errno.h>
@@ -75,8 +76,8 @@ struct front {
 	struct door *doors;
 	int epoll, end; /* end: an eventfd */
 	struct source end_source;
-	pthread_t waiter, lookers[LOOKERS];
-	size_t threads;
+	pthread_t threads[1 + LOOKERS]; /* the first waits for all */
+	size_t threads_len;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t queued;
 	bool ended;
@@ -137,8 +138,8 @@ static void visitor_add(struct front *front, struct door *door, int fd, const st
 	int one = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	*visitor = (struct visitor){ .source = { SOURCE_VISITOR }, .about = connection_add(front->server, fd, NULL, true), .door = door, .peer = *peer,
-				     .peer_len = peer_len };
+	*visitor = (struct visitor){ .source = { SOURCE_VISITOR }, .door = door, .peer = *peer, .peer_len = peer_len };
+	visitor->about = connection_add(front->server, fd, NULL, true);
 	pthread_mutex_lock(&front->lock);
 	visitor->next = front->visitors;
 	visitor->at = &front->visitors;
@@ -284,8 +285,8 @@ static int answer_send(struct visitor *visitor)
 	return (size_t)sent == parts[0].iov_len + parts[1].iov_len;
 }
 
-/* Goes on with an answer, and watches the visitor for what comes next. `operation`: how it gets into the set, or what changes there; 0: it is there as it
- * should be. */
+/* Goes on with an answer, and watches the visitor for what comes next. `operation`: how it gets into the set, or that it waits for something
+ * else there now; 0: it is there, and waits for requests. */
 static void answer_go_on(struct front *front, struct visitor *visitor, int operation)
 {
 	int sent = answer_send(visitor);
@@ -435,12 +436,11 @@ int front_start(struct front *front, struct error *err)
 		return error_errno(err, errno, "cannot wait for connections");
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_t *threads[] = { &front->waiter, &front->lookers[0], &front->lookers[1] };
-	while (front->threads < array_len(threads) &&
-	       pthread_create(threads[front->threads], &attributes, front->threads ? look_up : wait_for_all, front) == 0)
-		front->threads++;
+	while (front->threads_len < array_len(front->threads) &&
+	       pthread_create(&front->threads[front->threads_len], &attributes, front->threads_len ? look_up : wait_for_all, front) == 0)
+		front->threads_len++;
 	pthread_attr_destroy(&attributes);
-	return front->threads == array_len(threads) ? 0 : error_set(err, ERROR_FAILED, "cannot start a thread");
+	return front->threads_len == array_len(front->threads) ? 0 : error_set(err, ERROR_FAILED, "cannot start a thread");
 }
 
 void front_quiesce(struct front *front)
@@ -451,17 +451,16 @@ void front_quiesce(struct front *front)
 
 static void threads_end(struct front *front)
 {
-	pthread_t threads[] = { front->waiter, front->lookers[0], front->lookers[1] };
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&front->lock);
 	front->ended = true;
 	pthread_cond_broadcast(&front->queued);
 	pthread_mutex_unlock(&front->lock);
-	if (front->threads && write(front->end, &one, sizeof one) < 0)
+	if (front->threads_len && write(front->end, &one, sizeof one) < 0)
 		abort();
-	while (front->threads)
-		pthread_join(threads[--front->threads], NULL);
+	while (front->threads_len)
+		pthread_join(front->threads[--front->threads_len], NULL);
 }
 
 void front_free(struct front **at)

@@ -1,4 +1,5 @@
-/* Plain requests: see plain.h. Whatever is unusual ends the reading with "not plain": a blank too many, a bare line feed, a header that isn't listed here. */
+/* Plain requests: see plain.h. Whatever is unusual ends the reading with "not plain": a blank too many, a bare line feed, a header that isn't
+ * listed here. */
 #include "registry/plain.h"
 
 #include <string.h>

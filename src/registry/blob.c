@@ -97,7 +97,7 @@ static int blob_send_small(struct request *request, const struct digest *digest,
 	request_answer(request, blob_part_status(&part), "application/octet-stream", part.len ? bytes.data + part.start : NULL, (size_t)part.len);
 	blob_part_describe(request, text, &part);
 	blob_pulled(request, digest, &part);
-	recent_keep(request, digest, NULL, part.len);
+	recent_keep(request, digest, NULL, &bytes);
 	return 0;
 }
 
@@ -111,7 +111,8 @@ static int blob_answer(struct request *request, const struct digest *digest, str
 		return -1;
 	if (size <= RECENT_BYTES_MAX)
 		return blob_send_small(request, digest, digest_print(digest, text), err);
-	blob_send(request, digest, digest_print(digest, text), &fd, size);
+	if (!request->plain) /* front.c leaves large ones to others */
+		blob_send(request, digest, digest_print(digest, text), &fd, size);
 	return 0;
 }
 

@@ -74,7 +74,7 @@ void manifest_get(struct request *request)
 	request_set(request, "Docker-Content-Digest", "%s", name);
 	request_set(request, "ETag", "\"%s\"", name);
 	proxy_describe(request);
-	recent_keep(request, &digest, media_type, (int64_t)text.len);
+	recent_keep(request, &digest, media_type, &text);
 	if (!request->head)
 		event_note(request, "pull", &digest, tag_of(request), media_type, (int64_t)text.len);
 }

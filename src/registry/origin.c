@@ -106,6 +106,8 @@ static void headers_read(struct request *request, const struct origin *origin, s
 
 static const struct sockaddr *peer(struct request *request)
 {
+	if (request->plain)
+		return request->peer;
 	return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 }
 
@@ -128,7 +130,7 @@ static const struct forwarded *request_forwarded(struct request *request)
 		return request->forwarded;
 	request->forwarded = xnew(struct forwarded);
 	bool local = address_from_socket(peer(request), &address) < 0;
-	if (local || peer_is_trusted(origin, &address))
+	if (!request->plain && (local || peer_is_trusted(origin, &address))) /* a plain request has no such headers */
 		headers_read(request, origin, request->forwarded);
 	if (!local && !request->forwarded->has_client) {
 		request->forwarded->has_client = true;

@@ -3,6 +3,7 @@
 #include "registry/internal.h"
 #include "registry/overview.h"
 #include "registry/page.h"
+#include "registry/plain.h"
 #include "registry/proxy.h"
 #include "registry/tls.h"
 
@@ -47,6 +48,8 @@ const struct operation operations[] = {
 
 const char *request_header(struct request *request, const char *name)
 {
+	if (request->plain)
+		return plain_header(request->plain, name);
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
@@ -178,16 +181,24 @@ static void choose(struct request *request, const char *version)
 
 /* ---- callbacks ---- */
 
-void *request_created(void *data, const char *target, struct MHD_Connection *connection)
+struct request *request_new(struct server *server, struct connection *about, const char *target)
 {
 	struct request *request = xnew(struct request);
 
-	request->server = data;
-	request->connection = connection;
-	request->about = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-	request->settings = settings_take(request->server, request->about);
+	request->server = server;
+	request->about = about;
+	request->settings = settings_take(server, about);
 	trace_begin(request, target);
 	target_parse(origin_strip(&request->settings->origin, target), &request->target, &request->target_error);
+	return request;
+}
+
+void *request_created(void *server, const char *target, struct MHD_Connection *connection)
+{
+	struct request *request =
+		request_new(server, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context, target);
+
+	request->connection = connection;
 	return request;
 }
 
@@ -209,7 +220,7 @@ static void forget_transfer(struct server *server, struct connection *about)
 }
 
 /* Without the lock, which all connections would queue up for; only who waits for the end needs to be woken under it. */
-static void mark_running(struct request *request, bool running)
+void request_mark(struct request *request, bool running)
 {
 	struct server *server = request->server;
 	struct connection *about = request->about;
@@ -237,10 +248,11 @@ static void release_upload(struct request *request)
 }
 
 /* With where the client is, and where it sees us: what one wants to know behind proxies. */
-static void log_request(struct request *request)
+void request_log(struct request *request)
 {
+	if (log_level() < LOG_LEVEL_DEBUG)
+		return;
 	_cleanup_(freep) char *url = request_url(request, "/");
-
 	log_debug("%s %s %s: %u (%s at %s)", request->method, request->target.repository ? request->target.repository : "",
 		  request->target.item ? request->target.item : "", request->status, request_client_address(request), url);
 }
@@ -249,8 +261,7 @@ static enum MHD_Result queue(struct request *request)
 {
 	if (!request->recent && (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED)))
 		request_set(request, "Connection", "close");
-	if (log_level() >= LOG_LEVEL_DEBUG)
-		log_request(request);
+	request_log(request);
 	request->queued = true;
 	release_upload(request);
 	if (request->about)
@@ -283,7 +294,7 @@ static enum MHD_Result request_begin(struct request *request, const char *method
 	request->method = method;
 	request->head = str_equal(method, "HEAD");
 	request->begun = true;
-	mark_running(request, true);
+	request_mark(request, true);
 	name_client(request);
 	choose(request, version);
 	if (request->operation)
@@ -320,21 +331,15 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, 
 }
 
 /* An upload whose connection broke keeps what came, in order, if the client knows its id; it is never committed here. */
-void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why)
+void request_end(struct request *request, bool complete)
 {
-	struct request *request = *at;
-
-	(void)server, (void)connection;
-	if (!request)
-		return;
-	*at = NULL;
 	release_upload(request);
-	observer_request(request->server->observer, request, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	observer_request(request->server->observer, request, complete);
 	if (request->response && !request->recent)
 		MHD_destroy_response(request->response);
 	recent_release(&request->recent);
 	if (request->begun)
-		mark_running(request, false);
+		request_mark(request, false);
 	free(request->forwarded);
 	target_clear(&request->target);
 	free(request->mirror_name);
@@ -345,4 +350,12 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	manifest_body_forget(request);
 	trace_clear(&request->trace);
 	free(request);
+}
+
+void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why)
+{
+	(void)server, (void)connection;
+	if (*at)
+		request_end(*at, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	*at = NULL;
 }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "registry/activation.h"
 #include "registry/confine.h"
+#include "registry/front.h"
 #include "registry/internal.h"
 #include "registry/listen.h"
 #include "registry/privilege.h"
@@ -30,7 +31,6 @@ static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
 enum {
 	CONNECTION_MEMORY = 32 << 10, /* headers and the buffer of bodies; a connection kept alive holds all of it, and the library clears it for each request */
 	THREAD_STACK = 1 << 20,	       /* address space; jansson recurses up to 2048 levels */
-	SILENCE_SECONDS = 60,
 	WATCH_MS = 5000,
 	STOP_SECONDS = 10,
 };
@@ -46,6 +46,7 @@ struct running {
 	struct server server;
 	struct listener *listeners;
 	size_t listeners_len;
+	struct front *front; /* of the listeners without TLS */
 	int notify; /* of activation.h */
 	int hangup; /* a signalfd of SIGHUP */
 };
@@ -72,36 +73,38 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *author
 	return -1;
 }
 
-static int listener_start(struct listener *listener, struct server *server, struct error *err)
+/* A daemon of plain HTTP has its connections from the front. */
+static int listener_start(struct listener *listener, struct server *server, struct front *front, struct error *err)
 {
 	const struct registry_options *options = server->options;
 	bool secure = listener->scheme == LISTEN_HTTPS;
 	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL },
-		{ MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL },
+		{ MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(server->places + CONNECTIONS_SPARE), NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, options->silence_seconds ? options->silence_seconds : SILENCE_SECONDS, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_MEMORY / 4, NULL },
 		{ MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK, NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
-		{ MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_completed, server },
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_notify, server },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_created, server },
-		{ secure ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, TLS_PRIORITIES },
+		{ secure ? MHD_OPTION_LISTEN_SOCKET : MHD_OPTION_END, listener->fd, NULL },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES },
 		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	int defer = 1; /* seconds until one that says nothing is accepted all the same; no matter where it can't be set */
-	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG | (secure ? MHD_USE_TLS : 0);
+	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+			 (secure ? MHD_USE_TLS : MHD_USE_NO_LISTEN_SOCKET);
 
 	if (!secure)
 		setsockopt(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
 	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_handle, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 	if (!listener->daemon)
 		return error_set(err, ERROR_FAILED, "the HTTP server could not be started");
-	return 0;
+	return secure ? 0 : front_add(front, listener->fd, listener->daemon, err);
 }
 
 /* The threads that the library makes inherit the mask: signals come to the thread that waits for them. */
@@ -115,7 +118,9 @@ static int listeners_start(struct running *running, struct error *err)
 	sigaddset(&stop, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &stop, &old);
 	for (size_t i = 0; i < running->listeners_len && result == 0; i++)
-		result = listener_start(&running->listeners[i], &running->server, err);
+		result = listener_start(&running->listeners[i], &running->server, running->front, err);
+	if (result == 0)
+		result = front_start(running->front, err);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return result;
 }
@@ -314,10 +319,12 @@ static void listeners_stop(struct running *running)
 	notify_send(running->notify, "STOPPING=1");
 	__atomic_store_n(&server->stopping, true, __ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < running->listeners_len; i++)
-		if (running->listeners[i].daemon)
+		if (running->listeners[i].daemon && running->listeners[i].scheme == LISTEN_HTTPS)
 			MHD_quiesce_daemon(running->listeners[i].daemon);
+	front_quiesce(running->front);
 	connections_sweep(server, true);
 	wait_calm(server);
+	front_free(&running->front);
 	for (size_t i = 0; i < running->listeners_len; i++) {
 		if (running->listeners[i].daemon)
 			MHD_stop_daemon(running->listeners[i].daemon);
@@ -368,6 +375,7 @@ static int start(struct running *running, const struct privilege *privilege, str
 	settings_run(server);
 	server->recent = recent_new();
 	server->keeper = keeper_new(server, &options->keep);
+	running->front = front_new(server);
 	return listeners_start(running, err);
 }
 

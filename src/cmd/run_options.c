@@ -21,7 +21,7 @@
 	X(pids_limit, "pids-limit", 0, "N", "limit the number of its processes")                                             \
 	X(ulimit, "ulimit", 0, "NAME=SOFT[:HARD]", "a limit of each process: nofile=1024:4096")                          \
 	X(shm_size, "shm-size", 0, "SIZE", "of /dev/shm (64m)")                                                            \
-	X(restart, "restart", 0, "POLICY", "no, on-failure[:N], always or unless-stopped")                                \
+	X(restart, "restart", 0, "no|on-failure[:N]|always|unless-stopped", "when it is started again")                                \
 	X(add_host, "add-host", 0, "NAME:ADDRESS", "a line for its /etc/hosts")                                            \
 	X(dns, "dns", 0, "ADDRESS", "a name server, in place of this machine's")                                      \
 	X(cap_add, "cap-add", 0, "CAPABILITY", "a right more than docker's default: NET_ADMIN, ALL")                      \

@@ -68,6 +68,7 @@ for tier in "$@"; do
   sanitize) setup build-sanitize -Db_sanitize=address,undefined -Db_lundef=false; mkdir -p "$logs"; unit build-sanitize sanitize ;;
   e2e) setup "$build"; mkdir -p "$logs"; e2e 1200 tests/e2e/*.bats ;;
   twins) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/twins.bats ;;
+  packages) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/packages.bats ;;
   browser) setup "$build"; mkdir -p "$logs"; browser ;;
   *) echo "run.sh: there is no tier '$tier'" >&2; exit 2 ;;
   esac

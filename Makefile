@@ -1,6 +1,7 @@
 # sampan is built by meson; this file holds the few commands that people type. Each installs what it needs first (dist/setup.sh).
 BUILD ?= build
-.PHONY: all install deb demo test unit e2e browser bench bench-registry bench-build bench-emulation fresh fuzz clean
+CROSS ?= build-cross
+.PHONY: all install deb demo test unit e2e browser bench bench-registry bench-build bench-emulation cross-riscv64 cross-arm64 fresh fuzz clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) sampan
@@ -41,6 +42,14 @@ bench-registry bench-build bench-emulation: all
 	./dist/setup.sh run test bench
 	./bench/$(@:bench-%=%).sh
 
+# Another machine's sampan, against Debian 13's libraries: build-riscv64/sampan. CROSS is where those are kept; SOURCE: a line of
+# sources.list to take them from instead of this machine's mirror.
+cross-riscv64 cross-arm64:
+	./dist/setup.sh build $@
+	[ -f $(CROSS)/$(@:cross-%=%)/cross.ini ] || ./dist/cross/sysroot.sh --cache $(CROSS)/debs $(if $(SOURCE),--source '$(SOURCE)') $(@:cross-%=%) $(CROSS)/$(@:cross-%=%)
+	[ -f build-$(@:cross-%=%)/build.ninja ] || meson setup build-$(@:cross-%=%) --cross-file $(CROSS)/$(@:cross-%=%)/cross.ini >/dev/null
+	ninja -C build-$(@:cross-%=%) sampan
+
 fuzz:
 	./dist/setup.sh build fuzz
 	./tests/fuzz.sh
@@ -49,4 +58,4 @@ fresh:
 	./tests/fresh.sh
 
 clean:
-	rm -rf $(BUILD) build-sanitize build-fuzz
+	rm -rf $(BUILD) build-sanitize build-fuzz build-riscv64 build-arm64

@@ -55,11 +55,11 @@ installed() { # SUITE
   mmdebstrap --quiet --variant=minbase --include=systemd-sysv,dbus,curl "$1" "$T/root-$1" "$(mirror_of "$1" | grep . || apt_mirror)"
   cp /etc/resolv.conf "$T/root-$1/etc/"
   cp "$(package_of "$1")" "$T/root-$1/sampan.deb"
-  in_root "$1" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends /sampan.deb >"$T/install-$1.log" 2>&1 || { tail -20 "$T/install-$1.log"; return 1; }
+  in_root "$1" env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends /sampan.deb' >"$T/install-$1.log" 2>&1 || { tail -20 "$T/install-$1.log"; return 1; }
   in_root "$1" sampan version
   [ "$(in_root "$1" stat -c '%U %a' /var/lib/sampan-registry)" = "sampan 700" ]
-  [ -e "$T/root-$1/etc/systemd/system/multi-user.target.wants/sampan-restart.service" ]
-  [ ! -e "$T/root-$1/etc/systemd/system/sockets.target.wants/sampan-registry.socket" ]
+  [ -L "$T/root-$1/etc/systemd/system/multi-user.target.wants/sampan-restart.service" ]
+  [ ! -L "$T/root-$1/etc/systemd/system/sockets.target.wants/sampan-registry.socket" ]
 }
 
 apt_mirror() { apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' | awk -F'|' '$1 == "Debian" && $2 == "Debian" { print $3; exit }'; }
@@ -85,10 +85,16 @@ served() { # SUITE
   [ "$(booted "$1" sh -c 'journalctl -b -u sampan-registry | grep -c "could reach files"')" = 0 ]
 }
 
+# An upgrade, to the same version. A registry goes on with the new program; then one that was purged is gone.
 purged() { # SUITE
+  local before
+  before=$(booted "$1" systemctl show -p MainPID --value sampan-registry)
+  booted "$1" dpkg -i /sampan.deb >"$T/upgrade-$1.log" 2>&1 || { cat "$T/upgrade-$1.log"; return 1; }
+  [ "$(booted "$1" systemctl is-active sampan-registry)" = active ]
+  [ "$(booted "$1" systemctl show -p MainPID --value sampan-registry)" != "$before" ]
   booted "$1" env DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq sampan >"$T/purge-$1.log" 2>&1 || { tail -20 "$T/purge-$1.log"; return 1; }
-  run booted "$1" systemctl is-active sampan-registry.socket
-  [ "$output" = inactive ]
+  run booted "$1" systemctl is-active sampan-registry.socket sampan-registry.service
+  [ "$output" = $'inactive\ninactive' ]
   grep "/var/lib/sampan-registry is kept" "$T/purge-$1.log"
   [ -e "$T/root-$1/var/lib/sampan-registry/sampan.db" ]
   [ ! -e "$T/root-$1/usr/bin/sampan" ] && [ ! -e "$T/root-$1/etc/sampan" ]
@@ -110,7 +116,7 @@ purged() { # SUITE
 
 @test "it installs on Debian 12" { installed bookworm; }
 @test "Debian 12's systemd starts the registry with the first connection, and it works within what the unit allows" { served bookworm; }
-@test "purged on Debian 12, images stay, and are told of" { purged bookworm; }
+@test "upgraded and purged on Debian 12: the registry goes on, then ends; images stay, and are told of" { purged bookworm; }
 @test "it installs on Debian 13" { installed trixie; }
 @test "Debian 13's systemd starts the registry with the first connection, and it works within what the unit allows" { served trixie; }
-@test "purged on Debian 13, images stay, and are told of" { purged trixie; }
+@test "upgraded and purged on Debian 13: the registry goes on, then ends; images stay, and are told of" { purged trixie; }

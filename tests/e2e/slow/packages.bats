@@ -82,7 +82,7 @@ served() { # SUITE
   [ "$(booted "$1" systemctl show -p NRestarts,Result --value sampan-registry | tr '\n' ' ')" = "0 success " ] || booted "$1" systemctl status sampan-registry
   run booted "$1" sh -c 'cd /proc/$(systemctl show -p MainPID --value sampan-registry) && grep -E "^(CapEff|NoNewPrivs|Seccomp|Uid)" status'
   [[ "$output" == *"CapEff:"*0000000000000000* && "$output" == *"NoNewPrivs:"*1* && "$output" == *"Seccomp:"*2* && "$output" != *$'Uid:\t0'* ]]
-  [ "$(booted "$1" sh -c 'journalctl -b -u sampan-registry | grep -c "could reach files"')" = 0 ]
+  [ "$(booted "$1" sh -c 'journalctl -b -u sampan-registry | grep -c "code could"')" = 0 ]
 }
 
 # An upgrade, to the same version. A registry goes on with the new program; then one that was purged is gone.

@@ -186,7 +186,7 @@ static size_t count_options(const struct command *command, const struct strlist 
 {
 	const char *token = tokens->items[at];
 
-	if (str_equal(token, "[OPTIONS]") || str_equal(token, "OPTIONS") || str_equal(token, "…"))
+	if (!*token || str_equal(token, "[OPTIONS]") || str_equal(token, "OPTIONS") || str_equal(token, "…"))
 		return 1;
 	if (str_starts(token, "[-"))
 		return strchr(token, ']') ? 1 : 2;

@@ -14,7 +14,7 @@ setup_file() {
 
 teardown_file() {
   local suite
-  for suite in bookworm trixie; do [ ! -e "$T/$suite.pid" ] || kill -KILL "$(cat "$T/$suite.pid")" || true; done
+  for suite in bookworm trixie; do [ ! -e "$T/$suite.pid" ] || end "$(cat "$T/$suite.pid")" KILL; done
   for group in /sys/fs/cgroup/sampan-boot-* /sys/fs/cgroup/unified/sampan-boot-*; do
     [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
   done

@@ -130,6 +130,7 @@ static void connection_remove(struct server *server, struct connection *connecti
 	server->connected--;
 	server->leaving -= connection->leaving;
 	transfer_end(connection);
+	settings_release(connection);
 	pthread_mutex_unlock(&server->lock);
 	fd_close(&connection->fd);
 	if (connection->identity)
@@ -193,7 +194,7 @@ static bool answer_dawdles(struct connection *connection, int64_t now, int secon
 
 static bool connection_dawdles(const struct server *server, struct connection *connection, int64_t now)
 {
-	const struct registry_options *options = server->options;
+	const struct registry_options *options = server->settings->options; /* we are who changes it */
 	int headers = options->headers_seconds ? options->headers_seconds : HEADERS_SECONDS;
 	int transfer = options->transfer_seconds ? options->transfer_seconds : TRANSFER_SECONDS;
 	bool running = connection_runs(connection);

@@ -17,18 +17,17 @@
 #include "registry/origin.h"
 #include "registry/registry.h"
 #include "registry/route.h"
+#include "registry/settings.h"
 #include "store/store.h"
 
 struct server {
 	struct store *store;
-	struct access *access;
-	struct tls *tls;	     /* NULL: no certificate */
-	const struct origin *origin; /* where clients see us; borrowed */
-	const struct registry_options *options; /* borrowed */
-	struct proxy *proxy;  /* NULL: no upstreams; borrowed */
+	struct tls *tls; /* NULL: no certificate */
+	const struct registry_options *options; /* of the start: what can't change later; borrowed */
+	struct settings *settings; /* the newest, older ones behind it; only the main thread reads it without settings_take */
+	bool local;		   /* only this machine reaches us */
 	struct observer *observer;
 	struct keeper *keeper;
-	struct quotas *quotas; /* NULL: none */
 	struct recent *recent;
 	pthread_mutex_t lock; /* of the list of connections */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
@@ -36,6 +35,7 @@ struct server {
 	size_t places;		   /* for connections; behind them the longest idle one is ended */
 	size_t connected, leaving; /* how many there are; of these, how many were told to end */
 	size_t running; /* requests that have begun and not ended; atomic */
+	int64_t large_bytes; /* of large manifests that are on their way in; atomic */
 	uint64_t served; /* requests that have ended, ever; atomic */
 	bool stopping;	/* answers end their connections */
 };
@@ -51,6 +51,7 @@ struct connection {
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
 	int64_t acknowledged, acknowledged_at; /* bytes and seconds when an answer that waits for its reader was looked at; 0 seconds: none waits */
+	struct settings *settings; /* of its last request */
 	struct transfer *transfer; /* the blob that is on its way (overview.h), or NULL; owned */
 	struct identity *identity; /* of TLS; NULL: plain HTTP */
 	bool named;
@@ -59,6 +60,7 @@ struct connection {
 
 struct request {
 	struct server *server;
+	struct settings *settings;	   /* while it lasts */
 	struct connection *about;	   /* its connection's entry */
 	struct MHD_Connection *connection;
 	const char *method;
@@ -71,6 +73,7 @@ struct request {
 	bool stale;			   /* what is answered could not be checked with the upstream */
 	int64_t stale_age;		   /* seconds since it was; -1: unknown */
 	bool begun, close;		   /* close: the connection can't be used again */
+	bool endless;			   /* nobody knows where the body ends */
 	bool head;
 	struct forwarded *forwarded;	   /* see origin.c; NULL until it is asked for; owned */
 	char client_text[ADDRESS_TEXT_SIZE];
@@ -85,6 +88,7 @@ struct request {
 
 	int64_t content_length;		   /* -1: chunked */
 	struct buf body;		   /* of manifests */
+	int64_t body_counted;		   /* as much of it as is in large_bytes */
 	struct upload *upload;		   /* of uploads, locked while the request lasts */
 	bool upload_known;		   /* a client knows its id: keep it if the connection breaks */
 	int64_t received;
@@ -182,6 +186,7 @@ void manifest_get(struct request *request);
 void manifest_put_begin(struct request *request);
 void manifest_put_data(struct request *request, const void *bytes, size_t len);
 void manifest_put_end(struct request *request);
+void manifest_body_forget(struct request *request); /* the body is freed */
 void manifest_delete(struct request *request);
 void blob_get(struct request *request);
 void blob_delete(struct request *request);

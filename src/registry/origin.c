@@ -121,7 +121,7 @@ static bool peer_is_trusted(const struct origin *origin, const struct address *a
 /* Once a request, when it is first asked for: few answers need it. */
 static const struct forwarded *request_forwarded(struct request *request)
 {
-	const struct origin *origin = request->server->origin;
+	const struct origin *origin = &request->settings->origin;
 	struct address address;
 
 	if (request->forwarded)
@@ -141,7 +141,7 @@ const char *request_prefix(struct request *request)
 {
 	const struct forwarded *forwarded = request_forwarded(request);
 
-	return *forwarded->prefix ? forwarded->prefix : request->server->origin->prefix;
+	return *forwarded->prefix ? forwarded->prefix : request->settings->origin.prefix;
 }
 
 static bool request_is_secure(struct request *request)
@@ -152,7 +152,7 @@ static bool request_is_secure(struct request *request)
 char *request_url(struct request *request, const char *path)
 {
 	const struct forwarded *forwarded = request_forwarded(request);
-	const char *base = request->server->origin->base, *host = request_header(request, "Host");
+	const char *base = request->settings->origin.base, *host = request_header(request, "Host");
 
 	if (base)
 		return xprintf("%s%s%s", base, request_prefix(request), path);

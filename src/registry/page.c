@@ -51,7 +51,7 @@ static const struct page_file *file_find(struct request *request)
 {
 	const char *item = request->target.item, *accept = request_header(request, "Accept");
 
-	if (request->server->options->no_page || (!item && (!accept || !strcasestr(accept, "text/html"))))
+	if (request->settings->options->no_page || (!item && (!accept || !strcasestr(accept, "text/html"))))
 		return NULL;
 	if (str_equal(item, INDEX))
 		return NULL;

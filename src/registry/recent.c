@@ -127,7 +127,9 @@ bool recent_find(struct request *request)
 	request->response = answer->response;
 	request->status = MHD_HTTP_OK;
 	request->trace.sent = request->head ? 0 : answer->size;
-	if (answer->media_type && !request->head)
+	if (!answer->media_type && !request->head)
+		event_note_blob(request, "pull", &answer->digest, answer->size, NULL);
+	else if (!request->head)
 		event_note(request, "pull", &answer->digest, strchr(request->target.item, ':') ? NULL : request->target.item, answer->media_type,
 			   answer->size);
 	return true;

@@ -76,8 +76,9 @@ bool request_repository(struct request *request)
 /* ---- framing ---- */
 
 struct framing {
-	int lengths, codings;
+	int lengths, codings, hosts;
 	const char *length, *coding;
+	bool broken; /* a bare line end in a value: another reader may begin a header there */
 	bool blank; /* in a name: another reader may take "Content-Length :" for a length */
 };
 
@@ -87,6 +88,8 @@ static enum MHD_Result framing_count(void *data, enum MHD_ValueKind kind, const 
 
 	(void)kind;
 	framing->blank |= strpbrk(name, " \t") != NULL;
+	framing->broken |= value && strpbrk(value, "\r\n");
+	framing->hosts += !strcasecmp(name, "Host");
 	if (!strcasecmp(name, "Content-Length")) {
 		framing->lengths++;
 		framing->length = value;
@@ -107,6 +110,10 @@ static bool framing_check(struct request *request, const char *version)
 	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, framing_count, &framing);
 	if (framing.blank)
 		wrong = "the name of a header has a blank";
+	else if (framing.broken)
+		wrong = "a header has a line end in its value";
+	else if (framing.hosts > 1)
+		wrong = "the request has more than one Host";
 	else if (framing.lengths + framing.codings > 1)
 		wrong = "the request has more than one Content-Length or Transfer-Encoding";
 	else if (framing.coding && strcasecmp(framing.coding, "chunked") != 0)
@@ -120,6 +127,7 @@ static bool framing_check(struct request *request, const char *version)
 	if (!wrong)
 		return true;
 	request->close = true;
+	request->endless = framing.coding && strcasecmp(framing.coding, "chunked") != 0;
 	request_fail(request, MHD_HTTP_BAD_REQUEST, "SIZE_INVALID", "%s", wrong);
 	return false;
 }
@@ -177,8 +185,9 @@ void *request_created(void *data, const char *target, struct MHD_Connection *con
 	request->server = data;
 	request->connection = connection;
 	request->about = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	request->settings = settings_take(request->server, request->about);
 	trace_begin(request, target);
-	target_parse(origin_strip(request->server->origin, target), &request->target, &request->target_error);
+	target_parse(origin_strip(&request->settings->origin, target), &request->target, &request->target_error);
 	return request;
 }
 
@@ -254,7 +263,7 @@ static bool answer_early(struct request *request)
 {
 	if (!request->response || (!str_equal(request->method, "PUT") && !str_equal(request->method, "POST")))
 		return false;
-	return request_header(request, "Expect") || request->content_length > EARLY_ANSWER_BYTES;
+	return request->close || request_header(request, "Expect") || request->content_length > EARLY_ANSWER_BYTES;
 }
 
 /* Once a connection: its handshake has ended now. */
@@ -281,7 +290,9 @@ static enum MHD_Result request_begin(struct request *request, const char *method
 		request->operation->begin(request);
 	if (request->upload && !request->response)
 		transfer_begin(request, true, request->content_length);
-	return answer_early(request) ? queue(request) : MHD_YES;
+	if (answer_early(request))
+		return queue(request);
+	return request->endless ? MHD_NO : MHD_YES; /* the library would read to the end of the connection before it answers */
 }
 
 enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
@@ -331,6 +342,7 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	error_clear(&request->error);
 	caller_clear(&request->caller);
 	buf_free(&request->body);
+	manifest_body_forget(request);
 	trace_clear(&request->trace);
 	free(request);
 }

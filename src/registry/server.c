@@ -23,7 +23,6 @@
 #include "registry/internal.h"
 #include "registry/listen.h"
 #include "registry/privilege.h"
-#include "registry/proxy.h"
 #include "registry/tls.h"
 
 static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
@@ -45,7 +44,6 @@ struct listener {
 /* What the main thread has. */
 struct running {
 	struct server server;
-	struct origin origin;
 	struct listener *listeners;
 	size_t listeners_len;
 	int notify; /* of activation.h */
@@ -186,8 +184,8 @@ static int open_tls(struct server *server, struct error *err)
 		if (host)
 			strlist_add(&names, host);
 	}
-	if (server->origin->base) {
-		_cleanup_(freep) char *with_port = xprintf("%s:443", server->origin->base), *host = listen_host(server->origin->base);
+	if (server->settings->origin.base) {
+		_cleanup_(freep) char *with_port = xprintf("%s:443", server->settings->origin.base), *host = listen_host(server->settings->origin.base);
 		strlist_take(&names, host ? steal(host) : listen_host(with_port));
 	}
 	return tls_open(server->store, &options->tls, &names, &server->tls, err);
@@ -255,6 +253,7 @@ static void reload(struct running *running)
 	if (running->server.tls)
 		tls_refresh(running->server.tls, true);
 	observer_hangup(running->server.observer);
+	settings_reload(&running->server);
 	notify_send(running->notify, "READY=1");
 }
 
@@ -264,6 +263,8 @@ static void look_around(struct server *server, uint64_t *before, uint64_t *retur
 	if (server->tls)
 		tls_refresh(server->tls, false);
 	keeper_tick(server->keeper);
+	settings_sweep(server);
+	observer_look(server->observer, server->store);
 	uint64_t served = __atomic_load_n(&server->served, __ATOMIC_RELAXED);
 	if (served == *before && served != *returned) {
 		recent_clear(server->recent);
@@ -349,7 +350,8 @@ static int start(struct running *running, const struct privilege *privilege, str
 	struct server *server = &running->server;
 	const struct registry_options *options = server->options;
 
-	if (origin_open(options, &running->origin, err) < 0 || listeners_open(running, options, err) < 0)
+	server->settings->options = options;
+	if (origin_open(options, &server->settings->origin, err) < 0 || listeners_open(running, options, err) < 0)
 		return -1;
 	connections_prepare(server, running->listeners_len);
 	if (options->tls.automatic && privilege_lend(privilege, err) < 0)
@@ -358,11 +360,12 @@ static int start(struct running *running, const struct privilege *privilege, str
 	if (options->tls.automatic)
 		privilege_return(privilege);
 	if (result < 0 || listeners_choose(running, err) < 0 || give_up_rights(server, privilege, err) < 0 ||
-	    observer_start(server, &options->observe, &server->observer, err) < 0 ||
-	    access_start(server->store, options->access, all_local(running), &server->access, err) < 0)
+	    observer_start(&options->observe, &server->observer, err) < 0)
 		return -1;
-	proxy_start(options->proxy, server->store);
-	server->quotas = quotas_new(&options->keep);
+	server->local = all_local(running);
+	if (settings_start(server, err) < 0)
+		return -1;
+	settings_run(server);
 	server->recent = recent_new();
 	server->keeper = keeper_new(server, &options->keep);
 	return listeners_start(running, err);
@@ -370,11 +373,12 @@ static int start(struct running *running, const struct privilege *privilege, str
 
 int registry_serve(struct store *store, const struct registry_options *options, const struct privilege *privilege, struct error *err)
 {
-	struct running running = { .server = { .store = store, .options = options, .proxy = options->proxy } };
+	struct running running = { .server = { .store = store, .options = options } };
 
 	pthread_mutex_init(&running.server.lock, NULL);
 	pthread_cond_init(&running.server.calm, NULL);
-	running.server.origin = &running.origin;
+	running.server.settings = xnew(struct settings);
+	running.server.settings->holders = 1;
 	memory_bound();
 	interrupt_install();
 	running.hangup = hangup_open();
@@ -386,14 +390,11 @@ int registry_serve(struct store *store, const struct registry_options *options, 
 		watch(&running);
 	}
 	listeners_stop(&running);
-	proxy_stop(options->proxy);
 	keeper_free(&running.server.keeper);
+	settings_stop(&running.server);
 	observer_stop(&running.server.observer);
 	recent_free(&running.server.recent);
-	quotas_free(&running.server.quotas);
-	access_stop(&running.server.access);
 	tls_close(&running.server.tls);
-	origin_clear(&running.origin);
 	free(running.listeners);
 	fd_close(&running.hangup);
 	fd_close(&running.notify);

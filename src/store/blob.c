@@ -140,7 +140,7 @@ int store_blob_read(struct store *store, const struct digest *digest, size_t lim
 
 int blob_adopt(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, struct error *err)
 {
-	char path[BLOB_PATH_SIZE], text[DIGEST_TEXT_SIZE], from[64];
+	char path[BLOB_PATH_SIZE], text[DIGEST_TEXT_SIZE], from[128];
 	struct blob_row row;
 	struct stat st;
 	int found = blob_row_find(db, digest, &row, err);
@@ -174,7 +174,7 @@ int blob_write_temporary(struct store *store, const void *bytes, size_t len, cha
 	snprintf(path, sizeof path, "uploads/%s", name);
 	_cleanup_(fd_close) int fd = openat(store->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	if (fd < 0)
-		return error_errno(err, errno, "cannot create %s/%s", store->path, path);
+		return upload_uncreated(store, path, err);
 	if (fd_write_all(fd, bytes, len, path, err) < 0 || fd_sync(fd, path, err) < 0) {
 		unlinkat(store->dir, path, 0);
 		return -1;

@@ -74,7 +74,13 @@ void uploads_sweep(struct store *store); /* those that nobody came back to for a
 /* Those not written to for `age` seconds; adds to the counts. */
 void uploads_sweep_older(struct store *store, int64_t age, int64_t *files, int64_t *bytes);
 
+int upload_uncreated(const struct store *store, const char *path, struct error *err); /* fails with what errno says about a file in uploads/ */
 void uploads_drop(struct store *store, const char *name); /* a temporary file in uploads/; "" is fine */
+
+/* ---- for deletions on a full disk (reserve.c) ---- */
+void reserve_make(struct store *store);
+/* True, once, if a deletion that failed for want of space may be tried again; clears the failure. */
+bool reserve_spend(struct store *store, struct error *failure);
 
 /* ---- repositories (manifest.c) ---- */
 /* How a repository holds a blob. LINK_KEPT: a manifest pushed for its own sake; LINK_LOOSE: one that gc may take once no

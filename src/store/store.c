@@ -175,6 +175,23 @@ static int open_failed(const struct store *store, struct error *err)
 	return -1;
 }
 
+/* On a full disk not even the database's log may fit, and then nothing could be deleted. */
+static int open_database_hard(struct store *store, struct error *err)
+{
+	struct error failure = { 0 };
+	int result;
+
+	while ((result = open_database(store, &failure)) < 0) {
+		db_close(&store->reader);
+		db_close(&store->writer);
+		if (!reserve_spend(store, &failure))
+			break;
+	}
+	if (result < 0)
+		error_move(err, &failure);
+	return result;
+}
+
 int store_open(const char *root, struct store **ret, struct error *err)
 {
 	_cleanup_(store_close) struct store *store = store_new();
@@ -187,9 +204,10 @@ int store_open(const char *root, struct store **ret, struct error *err)
 		error_set(err, ERROR_CORRUPT, "a rebuild of its database was interrupted");
 		return open_failed(store, err);
 	}
-	if (open_database(store, err) < 0)
+	if (open_database_hard(store, err) < 0)
 		return open_failed(store, err);
 	uploads_sweep(store);
+	reserve_make(store);
 	*ret = steal(store);
 	return 0;
 }

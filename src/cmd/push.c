@@ -1,5 +1,6 @@
 /* sampan push: an image of the store to the registry that its name says. */
 #include "base/json.h"
+#include "cmd/image_event.h"
 #include "cmd/remote.h"
 #include "store/store.h"
 
@@ -59,6 +60,8 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		return -1;
 	progress_free(&progress);
 	print(context, &reference, &result);
+	_cleanup_(freep) char *name = reference_print_familiar(&reference);
+	image_event(store, "push", name, name);
 	return 0;
 }
 

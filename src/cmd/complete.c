@@ -87,6 +87,17 @@ static void offer_volumes(const struct completion *completion)
 	volume_rows_free(rows, len);
 }
 
+static void offer_networks(const struct completion *completion)
+{
+	struct store *store _cleanup_(store_close) = look(completion);
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	if (!store || store_record_keys(store, "network", &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.len; i++)
+		offer(completion, names.items[i], NULL);
+}
+
 static void offer_repositories(const struct completion *completion)
 {
 	struct store *store _cleanup_(store_close) = look(completion);
@@ -132,7 +143,7 @@ static const struct {
 	{ "IMAGE", offer_images },     { "NAME[:TAG]", offer_images }, { "CONTAINER", offer_containers }, { "VOLUME", offer_volumes },
 	{ "COMMAND", offer_commands }, { "PLATFORM", offer_platforms }, { "OS/ARCH", offer_platforms },	   { "REPOSITORY", offer_repositories },
 	{ "FILE", offer_files },       { "PATH", offer_files },		{ "DIR", offer_files },		   { "CONTEXT", offer_files },
-	{ "RULES-FILE", offer_files }, { "SOURCE:TARGET", offer_mounts },
+	{ "RULES-FILE", offer_files }, { "SOURCE:TARGET", offer_mounts }, { "NETWORK", offer_networks },
 };
 
 /* "none", "on-failure": what is typed as it stands. */

@@ -81,7 +81,7 @@ const struct option_spec run_options[] = {
 	{ 'w', "workdir", OPTION_STRING, &cwd, "DIR", "working directory" },
 	{ 'u', "user", OPTION_STRING, &user, "USER[:GROUP]", "run as this user of the image, or id" },
 	{ 0, "entrypoint", OPTION_STRING, &entrypoint, "PROGRAM", "instead of the image's ENTRYPOINT" },
-	{ 0, "network", OPTION_STRING, &network, "default|host|none|NAME", "its own network, this machine's, none, or one of 'sampan network'" },
+	{ 0, "network", OPTION_STRING, &network, "default|host|none|NETWORK", "its own network, this machine's, none, or one of 'sampan network'" },
 	{ 0, "network-alias", OPTION_LIST, &aliases, "NAME", "one more name on that network" },
 	{ 'h', "hostname", OPTION_STRING, &hostname, "NAME", "its host name" },
 	{ 'l', "label", OPTION_LIST, &labels, "KEY=VALUE", "add a label" },

@@ -65,6 +65,10 @@ sampan help restart'
   [[ "$(words registry '' | tr '\n' ' ')" = "ls tags inspect rm df retain gc fsck " ]]
   [ "$(words inspect cache)" = cache-1 ]
   [ "$(words exec cache-1 '')" = "" ]
+  "$SAMPAN" network create front-1
+  [ "$(words network rm fron)" = front-1 ]
+  [ "$(words network connect front-1 cac)" = cache-1 ]
+  [ "$(words run --network fron)" = front-1 ]
   [ "$(words twin build redi)" = redis:latest ]
   [ "$(words save -o '')" = :files ]
   [ "$(words run -dp '')" = "" ]

@@ -79,6 +79,7 @@ for tier in "$@"; do
   e2e) setup "$build"; mkdir -p "$logs"; e2e 1200 tests/e2e/*.bats ;;
   twins) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/twins.bats ;;
   image) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/sampan_image.bats ;;
+  packages) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/packages.bats ;;
   browser) setup "$build"; mkdir -p "$logs"; browser ;;
   board) setup "$build"; mkdir -p "$logs"; board a ;;
   board-c) setup "$build"; mkdir -p "$logs"; board c ;;

@@ -178,7 +178,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 const struct command command_network = {
 	.name = "network",
 	.group = "Containers",
-	.usage = "create NAME | ls | inspect NAME… | rm NAME… | prune | connect NAME CONTAINER | disconnect NAME CONTAINER",
+	.usage = "create NAME | ls | inspect NETWORK… | rm NETWORK… | prune | connect NETWORK CONTAINER | disconnect NETWORK CONTAINER",
 	.summary = "Networks with names, on which containers find each other",
 	.details = "'sampan run --network NAME' puts a container on one. There its name, its --network-alias and its id's start lead to it, by the /etc/hosts of\n"
 		   "all members, which is kept up to date; there is no name server. The way out and published ports are as without it.",

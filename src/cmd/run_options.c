@@ -21,7 +21,7 @@
 	X(pids_limit, "pids-limit", 0, "N", "limit the number of its processes")                                             \
 	X(ulimit, "ulimit", 0, "NAME=SOFT[:HARD]", "a limit of each process: nofile=1024:4096")                          \
 	X(shm_size, "shm-size", 0, "SIZE", "of /dev/shm (64m)")                                                            \
-	X(restart, "restart", 0, "POLICY", "no, on-failure[:N], always or unless-stopped")                                \
+	X(restart, "restart", 0, "no|on-failure[:N]|always|unless-stopped", "when it is started again")                                \
 	X(add_host, "add-host", 0, "NAME:ADDRESS", "a line for its /etc/hosts")                                            \
 	X(dns, "dns", 0, "ADDRESS", "a name server, in place of this machine's")                                      \
 	X(cap_add, "cap-add", 0, "CAPABILITY", "a right more than docker's default: NET_ADMIN, ALL")                      \
@@ -81,7 +81,7 @@ const struct option_spec run_options[] = {
 	{ 'w', "workdir", OPTION_STRING, &cwd, "DIR", "working directory" },
 	{ 'u', "user", OPTION_STRING, &user, "USER[:GROUP]", "run as this user of the image, or id" },
 	{ 0, "entrypoint", OPTION_STRING, &entrypoint, "PROGRAM", "instead of the image's ENTRYPOINT" },
-	{ 0, "network", OPTION_STRING, &network, "default|host|none|NAME", "its own network, this machine's, none, or one of 'sampan network'" },
+	{ 0, "network", OPTION_STRING, &network, "default|host|none|NETWORK", "its own network, this machine's, none, or one of 'sampan network'" },
 	{ 0, "network-alias", OPTION_LIST, &aliases, "NAME", "one more name on that network" },
 	{ 'h', "hostname", OPTION_STRING, &hostname, "NAME", "its host name" },
 	{ 'l', "label", OPTION_LIST, &labels, "KEY=VALUE", "add a label" },

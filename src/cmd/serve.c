@@ -22,7 +22,7 @@ static const struct option_spec options[] = {
 	{ 0, "user", OPTION_STRING, &user, "NAME", "whom root becomes (the owner of the store)" },
 	{ 0, "no-sandbox", OPTION_FLAG, &no_sandbox, NULL, "keep the right to all files, programs and connections" },
 	{ 0, "config", OPTION_STRING, &config, "FILE", "settings (default: registry.json in the store's root, where it is there)" },
-	{ 0, "anonymous", OPTION_STRING, &anonymous, "LEVEL", "what needs no log-in: none, pull, push or all (on loopback: all; else: pull)" },
+	{ 0, "anonymous", OPTION_STRING, &anonymous, "none|pull|push|all", "what needs no log-in (on loopback: all; else: pull)" },
 	{ 0, "htpasswd", OPTION_STRING, &htpasswd, "FILE", "users beside those of 'sampan user': NAME:HASH a line, bcrypt ('htpasswd -B')" },
 	{ 0 },
 };

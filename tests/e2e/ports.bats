@@ -43,7 +43,8 @@ forwarders() { pgrep -f "forward $(dirname "$("$SAMPAN" inspect -f '{{.LogPath}}
 @test "several connections at the same time, and both ways" {
   client down 127.0.0.1 "$DOWN" "$T/data" 2 >"$T/downs" &
   reader=$!
-  [ "$(client up 127.0.0.1 "$UP" "$T/small" 6 | sort | uniq -c | tr -s ' ')" = " 6 $SMALL" ]
+  run client up 127.0.0.1 "$UP" "$T/small" 6
+  [ "$(sort <<<"$output" | uniq -c | tr -s ' ')" = " 6 $SMALL" ]
   wait "$reader"
   [ "$(sort "$T/downs" | uniq -c | tr -s ' ')" = " 2 $SUM" ]
 }

@@ -20,6 +20,10 @@ def opened():
     return client
 
 
+def say(text):
+    sys.stdout.write(text + "\n")  # at once: print writes the line's end by itself, and threads mix them
+
+
 def everything(client):
     digest, last, pause = hashlib.sha256(), b"", 0
     while block := client.recv(65536):
@@ -35,12 +39,12 @@ def up():
     with opened() as client, open(path, "rb") as source:
         client.sendfile(source)
         client.shutdown(socket.SHUT_WR)
-        print(everything(client)[1].split()[0].decode())
+        say(everything(client)[1].split()[0].decode())
 
 
 def down():
     with opened() as client:
-        print(everything(client)[0])
+        say(everything(client)[0])
 
 
 def drop():

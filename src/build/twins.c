@@ -1,6 +1,6 @@
 /* Twins in a build: see twins.h.
  *
- * A set belongs to a distribution and its archive, not to an image: the first foreign RUN on an image of Debian makes it, which takes a minute or two, and every later build finds it in
+ * A set belongs to a distribution and its archive, not to an image: the first foreign RUN on an image of Debian makes it, which takes a minute or two (of Alpine, some seconds), and every later build finds it in
  * the store. Without a network, or for other distributions, the build goes on under emulation alone. */
 #include "build/twins.h"
 
@@ -76,6 +76,22 @@ static int find_set(struct build *build, const struct twin_source *source, struc
 	return 0;
 }
 
+/* Alpine's repositories hold the newest builds alone, so a base image that is some weeks old has others. */
+static void say_if_behind(const struct twin_set *set, const struct twin_source *source)
+{
+	struct strlist others _cleanup_(strlist_free) = { 0 };
+	struct error err _cleanup_(error_clear) = { 0 };
+
+	if (!set->tree || !twin_source_is_alpine(source))
+		return;
+	if (twin_set_compare(set, source, &others, &err) < 0)
+		log_warn("%s", err.message);
+	_cleanup_(freep) char *list = str_make_printable(strlist_join(&others, ", "));
+	if (others.len)
+		log_warn("the image has other versions than its repositories had when the twins were made (in brackets): %s; these and what needs them are emulated, until a newer "
+			 "base image or 'apk upgrade' brings them, or 'sampan twin build --fresh' makes newer twins", list);
+}
+
 /* What was found out about a set is kept for the build, also that there is none. */
 static int set_of(struct build *build, const struct twin_source *source, const struct twin_set **ret, struct error *err)
 {
@@ -88,6 +104,7 @@ static int set_of(struct build *build, const struct twin_source *source, const s
 	if (at == twins->found_len) {
 		if (find_set(build, source, &set, err) < 0)
 			return -1;
+		say_if_behind(&set, source);
 		/* a power of two of places: those before keep theirs only by index */
 		xgrow(twins->found, twins->found_len);
 		twins->found[twins->found_len++] = (struct twins_found){ xstrdup(source->reference), set };

@@ -92,22 +92,35 @@ static void say_if_behind(const struct twin_set *set, const struct twin_source *
 			 "base image or 'apk upgrade' brings them, or 'sampan twin build --fresh' makes newer twins", list);
 }
 
-/* What was found out about a set is kept for the build, also that there is none. */
+/* The one that the user names must be there. */
+static int find_named(struct build *build, const char *name, struct twin_set *ret, struct error *err)
+{
+	int found = twin_set_find(build->store, name, ret, err);
+
+	if (found)
+		return found;
+	error_set(err, ERROR_NOT_FOUND, "there is no set of twins %s in the store", name);
+	return error_hint(err, "'sampan pull' fetches one, 'sampan twin ls' lists those that are there");
+}
+
+/* What was found out about a set is kept for the build, also that there is none. `source` NULL: the one that the user names. */
 static int set_of(struct build *build, const struct twin_source *source, const struct twin_set **ret, struct error *err)
 {
+	const char *reference = source ? source->reference : build->options->twin_set;
 	struct build_twins *twins = &build->twins;
 	struct twin_set set = { 0 };
 	size_t at = 0;
 
-	while (at < twins->found_len && !str_equal(twins->found[at].reference, source->reference))
+	while (at < twins->found_len && !str_equal(twins->found[at].reference, reference))
 		at++;
 	if (at == twins->found_len) {
-		if (find_set(build, source, &set, err) < 0)
+		if ((source ? find_set(build, source, &set, err) : find_named(build, reference, &set, err)) < 0)
 			return -1;
-		say_if_behind(&set, source);
+		if (source)
+			say_if_behind(&set, source);
 		/* a power of two of places: those before keep theirs only by index */
 		xgrow(twins->found, twins->found_len);
-		twins->found[twins->found_len++] = (struct twins_found){ xstrdup(source->reference), set };
+		twins->found[twins->found_len++] = (struct twins_found){ xstrdup(reference), set };
 	}
 	*ret = twins->found[at].set.tree ? &twins->found[at].set : NULL;
 	return 0;
@@ -174,8 +187,10 @@ int step_twins_begin(struct build_step *step, const struct emulator *emulator, s
 			      "which is slower");
 		return 0;
 	}
-	if (choose(step, &ret->set, err) < 0)
+	if ((build->options->twin_set ? set_of(build, NULL, &ret->set, err) : choose(step, &ret->set, err)) < 0)
 		return -1;
+	if (build->options->twin_set && twin_set_check(ret->set, &step->stage->config.platform, err) < 0)
+		return error_wrap(err, "%s", build->options->twin_set);
 	if (!ret->set)
 		return 0;
 	ret->folder = workspace_folder(&build->workspace, "step-twins", err);

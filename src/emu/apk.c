@@ -185,7 +185,7 @@ static int read_member(const char *bytes, size_t len, size_t limit, struct buf *
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		return error_set(err, ERROR_INVALID, "zlib cannot begin");
-	while (result == Z_OK && ret->len < limit) {
+	while (result == Z_OK && ret->len <= limit) {
 		buf_reserve(ret, MEMBER_STEP);
 		z.next_out = (unsigned char *)ret->data + ret->len;
 		z.avail_out = MEMBER_STEP;
@@ -195,7 +195,7 @@ static int read_member(const char *bytes, size_t len, size_t limit, struct buf *
 	}
 	*ret_len = z.total_in;
 	inflateEnd(&z);
-	return result == Z_STREAM_END ? 0 : error_set(err, ERROR_CORRUPT, "a part of it is damaged, or longer than it may be");
+	return result == Z_STREAM_END && ret->len <= limit ? 0 : error_set(err, ERROR_CORRUPT, "a part of it is damaged, or longer than it may be");
 }
 
 int apk_segment_read(const struct apk_segment *segment, size_t limit, struct buf *ret, struct error *err)

@@ -46,6 +46,8 @@ struct twin_set {
 /* 1 if it is in the store (unpacked now if it wasn't), 0 if not. */
 int twin_set_find(struct store *store, const char *reference, struct twin_set *ret, struct error *err);
 void twin_set_clear(struct twin_set *set);
+/* Is it made for images of the platform? ERROR_UNSUPPORTED if not. */
+int twin_set_check(const struct twin_set *set, const struct platform *platform, struct error *err);
 size_t twin_set_programs(const struct twin_set *set);
 
 /* Of Alpine: packages that the image has installed in another version than the set is made for, which leaves them and what needs them to emulation: "musl 1.2.5-r0 (1.2.5-r1)". */

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""alpine.py MIRROR FOLDER [--busybox]: repositories and a root file system in the manner of Alpine's, served on loopback.
+"""alpine.py MIRROR FOLDER: repositories and a root file system in the manner of Alpine's, served on loopback.
 
-MIRROR is a Debian mirror with trixie for amd64 and riscv64 (tests/mirror.py): musl comes from its packages, bzip2 (and busybox, which takes a minute) from its sources, built here for both
+MIRROR is a Debian mirror with trixie for amd64 and riscv64 (tests/mirror.py): musl comes from its packages, bzip2 and a small busybox from their sources, built here for both
 machines with musl. They become packages as abuild makes them: three gzip members, signed with a key of the architecture. Repositories beside the good one, /main, have one fault each:
   /stranger   x86_64's index signed by a key that the image has not, under the name of one that it has
   /swapped    another package, signed too, in bzip2's place: its checksum is not the index's
   /data       bzip2's data are others than its datahash says
   /newer      x86_64 has bzip2 in another revision
   /commit     x86_64 has it built from another commit
+  /standalone x86_64's busybox calls its own applets where a program is named
 FOLDER/root.tar is a riscv64 system of them, FOLDER/requests what was asked for. Prints the port and serves until it is ended."""
 import base64, gzip, hashlib, http.server, io, lzma, os, re, shutil, subprocess, sys, tarfile, urllib.request
 
@@ -24,6 +25,7 @@ __asm__(".globl _start\\n_start:\\nxor %rbp, %rbp\\nmov %rsp, %rdi\\nand $-16, %
 #endif
 """
 APPLETS = "ASH ASH_PRINTF ASH_ECHO ASH_TEST ASH_CMDCMD SH_IS_ASH FEATURE_SH_MATH CAT CP MKDIR LS RM SED GREP TAR FEATURE_TAR_CREATE GZIP FEATURE_GZIP_LEVELS SHA256SUM UNAME TR SORT WC FIND XARGS ENV AWK"
+STANDALONE = "FEATURE_SH_STANDALONE FEATURE_PREFER_APPLETS"
 
 
 def run(*words, **more):
@@ -82,8 +84,8 @@ def build_bzip2(arch, compiler):
     return out
 
 
-def build_busybox(arch, compiler):
-    out = f"{folder}/busybox-{arch}"
+def build_busybox(arch, compiler, more=""):
+    out = f"{folder}/busybox-{arch}{more and '-standalone'}"
     os.makedirs(out)
     make = ["make", "-s", "-C", busybox, f"O={out}"]
     headers = f"{folder}/linux"
@@ -93,7 +95,7 @@ def build_busybox(arch, compiler):
             os.symlink(f"/usr/riscv64-linux-gnu/include/{name}", f"{headers}/{name}")
     run(*make, "allnoconfig", stdout=subprocess.DEVNULL)
     config = open(f"{out}/.config").read()
-    for name in "PIE LFS LONG_OPTS BUSYBOX SHOW_USAGE".split() + APPLETS.split():
+    for name in f"PIE LFS LONG_OPTS BUSYBOX SHOW_USAGE {APPLETS} {more}".split():
         config = config.replace(f"# CONFIG_{name} is not set", f"CONFIG_{name}=y")
     config = re.sub("CONFIG_BUSYBOX_EXEC_PATH=.*", 'CONFIG_BUSYBOX_EXEC_PATH="/bin/busybox"', config)
     open(f"{out}/.config", "w").write(config)
@@ -166,8 +168,7 @@ def contents(arch):
     yield "musl", "1.2.5-r1", {f"lib/ld-musl-{arch}.so.1": read(libcs[arch]), f"lib/libc.musl-{arch}.so.1": f"ld-musl-{arch}.so.1"}, [], [f"{libc}=1"]
     yield "libbz2", "1.0.8-r6", {"usr/lib/libbz2.so.1.0.8": read(f"{built}/libbz2.so.1"), "usr/lib/libbz2.so.1": "libbz2.so.1.0.8"}, [libc], ["so:libbz2.so.1=1.0.8"]
     yield "bzip2", "1.0.8-r6", {"usr/bin/bzip2": read(f"{built}/bzip2")}, [libc, "so:libbz2.so.1"], ["cmd:bzip2=1.0.8-r6"]
-    if busybox:
-        yield "busybox", "1.37.0-r12", {"bin/busybox": read(build_busybox(arch, compilers[arch]))}, [libc], ["/bin/sh"]
+    yield "busybox", "1.37.0-r12", {"bin/busybox": read(build_busybox(arch, compilers[arch]))}, [libc], ["/bin/sh"]
 
 
 def make_root(parts):
@@ -183,7 +184,7 @@ def make_root(parts):
             else:
                 open(f"{root}/{path}", "wb").write(data)
                 os.chmod(f"{root}/{path}", 0o755)
-    for applet in ("sh cat cp mkdir ls rm sed grep tar gzip sha256sum uname tr sort wc find xargs env awk".split() if busybox else []):
+    for applet in ("sh cat cp mkdir ls rm sed grep tar gzip sha256sum uname tr sort wc find xargs env awk".split()):
         os.symlink("/bin/busybox", f"{root}/bin/{applet}")
     open(f"{root}/lib/apk/db/installed", "w").write(database)
     open(f"{root}/etc/os-release", "w").write('NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.20.3\n')
@@ -211,14 +212,14 @@ for name in (*machines, "stranger"):
     run("openssl", "genrsa", "-out", keys[name], "2048", stderr=subprocess.DEVNULL)
     run("openssl", "rsa", "-in", keys[name], "-pubout", "-out", keys[name] + ".pub", stderr=subprocess.DEVNULL)
 bzip2 = source_of("bzip2", "gz")
-busybox = source_of("busybox", "bz2") if "--busybox" in sys.argv[3:] else None
+busybox = source_of("busybox", "bz2")
 compilers, libcs, built_in, parts, good = {}, {}, {}, {}, {}
 for arch in machines:
     compilers[arch], libcs[arch] = make_compiler(arch)
     built_in[arch] = build_bzip2(arch, compilers[arch])
     parts[arch] = list(contents(arch))
     good[arch] = {f"{part[0]}-{part[1]}": make_package(arch, *part) for part in parts[arch]}
-for name in ("main", "stranger", "swapped", "data", "newer", "commit"):
+for name in ("main", "stranger", "swapped", "data", "newer", "commit", "standalone"):
     made, key = dict(good["x86_64"]), None
     data, lines = made["bzip2-1.0.8-r6"]
     part = parts["x86_64"][2]
@@ -234,6 +235,10 @@ for name in ("main", "stranger", "swapped", "data", "newer", "commit"):
         made["bzip2-1.0.8-r7"] = make_package("x86_64", "bzip2", "1.0.8-r7", *part[2:])
     if name == "commit":
         made["bzip2-1.0.8-r6"] = make_package("x86_64", *part, commit="decade")
+    if name == "standalone":
+        name_, version, files, *rest = parts["x86_64"][3]
+        files = {"bin/busybox": open(build_busybox("x86_64", compilers["x86_64"], STANDALONE), "rb").read()}
+        made["busybox-1.37.0-r12"] = make_package("x86_64", name_, version, files, *rest)
     write_repository(name, "riscv64", good["riscv64"])
     write_repository(name, "x86_64", made, key)
 make_root(parts["riscv64"])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Twins of images of Alpine's. Its repositories are played: packages as abuild makes them, of musl and bzip2 built for both machines (alpine.py).
+# Twins of images of Alpine's. Its repositories are played: packages as abuild makes them, of musl, bzip2 and busybox built for both machines (alpine.py).
 bats_require_minimum_version 1.5.0
 load common
 load twins
@@ -11,7 +11,7 @@ setup_file() {
   command -v riscv64-linux-gnu-gcc >/dev/null || { echo "no gcc-riscv64-linux-gnu" >"$T/emulator"; return 0; }
   twins_mirror riscv64
   mkdir "$T/alpine" "$T/context"
-  python3 "$TOP/tests/e2e/alpine.py" "http://127.0.0.1:$(cat "$T/mirror.port")" "$T/alpine" $ALPINE_MORE >"$T/alpine.port" 2>"$T/alpine.log" 3>&- &
+  python3 "$TOP/tests/e2e/alpine.py" "http://127.0.0.1:$(cat "$T/mirror.port")" "$T/alpine" >"$T/alpine.port" 2>"$T/alpine.log" 3>&- &
   echo $! >"$T/alpine.pid"
   for ((n = 0; n < 6000; n++)); do
     [ ! -s "$T/alpine.port" ] || break
@@ -52,6 +52,25 @@ emulated() {
   [[ "$output" == *"1 programs ran as twins"*"0 were emulated"* ]]
   grep -qx /main/x86_64/libbz2-1.0.8-r6.apk "$T/alpine/requests"
   "$SAMPAN" --format json twin ls | jq -e '.[] | select(.name | test("^localhost/twin/alpine:3.20-riscv64-[0-9a-f]{12}$")) | select(.for == "linux/riscv64") | .without | contains("gawk")'
+}
+
+@test "busybox by its applets; what tells of the machine is emulated, also where a twin starts it" {
+  built "$(at main)" --twins=verify <<'END'
+RUN uname -m >/machine; echo uname -m | xargs env >>/machine; busybox uname -m >>/machine; \
+  for i in 1 2 3; do echo "line $i" | sed s/line/row/ >>/rows; done; sort -r /rows >/sorted; gzip -9 -c /data >/data.gz; tar -c -f /data.tar data; \
+  sha256sum /data | awk '{ print $1 }' >/sum; find /etc | sort | xargs ls -ld | wc >/count; env | sort >/env; sort --wrong 2>/usage; test "$(tr -d '\n' </machine)" = riscv64riscv64riscv64
+END
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"once more, emulated, to compare"* && "$output" =~ ([0-9]+)" programs ran as twins".*" "([0-9]+)" were emulated" ]]
+  [ "${BASH_REMATCH[1]}" -ge 15 ]
+  [ "${BASH_REMATCH[2]}" -le 4 ]
+}
+
+@test "a busybox that calls its applets in place of programs has no twins" {
+  built "$(at standalone)" --twins=verify <<<$'RUN uname -m >/machine && test "$(cat /machine)" = riscv64'
+  [ "$status" -eq 0 ]
+  [[ "$output" == *" 0 programs ran as twins"* ]]
+  grep -rqF "it calls its own applets" "$SAMPAN_ROOT"/layers/*/twins.json
 }
 
 @test "the set is made once, and found by itself" {
@@ -125,4 +144,41 @@ emulated() {
   built /media/cdrom --twins=verify <<<'RUN ["/usr/bin/bzip2", "-k", "/data"]'
   [ "$status" -ne 0 ]
   [[ "$output" == *"no repository of packages on the network"* ]]
+}
+
+@test "a set by name, whatever the image's repository: --twin-set" {
+  local set
+  set=$("$SAMPAN" --format json twin ls | jq -r '[.[] | select(.programs > 50)][0].name')
+  "$SAMPAN" tag "$set" mine/twins:1
+  built http://127.0.0.1:1/main --twins=verify --twin-set mine/twins:1 <<<'RUN ["/usr/bin/bzip2", "-k", "/data"]'
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"1 programs ran as twins"* ]]
+  compressed main --twin-set mine/twins:2
+  [ "$status" -ne 0 ]
+  [[ "$output" == *"there is no set of twins mine/twins:2 in the store"* ]]
+  "$SAMPAN" tag alpine:1 mine/image:1
+  compressed main --twin-set mine/image:1
+  [ "$status" -ne 0 ]
+  [[ "$output" == *"mine/image:1 is no set of twins"* ]]
+}
+
+@test "a set made by hand, as doc/twins.md says" {
+  local set=$T/hand root=$T/alpine/root
+  mkdir -p "$set/tree/lib"
+  cp "$T/alpine/musl-x86_64/usr/lib/x86_64-linux-musl/libc.so" "$set/tree/ld.so"
+  cp "$T/alpine/built-x86_64/libbz2.so.1" "$set/tree/lib"
+  cp "$T/alpine/built-x86_64/bzip2" "$set/tree"
+  jq -n --arg digest "sha256:$(sha256sum "$root/usr/bin/bzip2" | cut -d' ' -f1)" --argjson size "$(stat -c %s "$root/usr/bin/bzip2")" --argjson format \
+    "$(sed -n 's/.*TWIN_FORMAT = \([0-9]*\).*/\1/p' "$TOP/src/emu/twin.h")" \
+    '{format: $format, platform: "linux/riscv64", programs: [{path: "/usr/bin/bzip2", digest: $digest, size: $size, kind: 0, twin: "bzip2"}]}' >"$set/tree/twins.json"
+  printf 'FROM scratch\nCOPY tree /\nLABEL sampan.twin.for=linux/riscv64\n' >"$set/Dockerfile"
+  "$SAMPAN" build -t mine/hand:1 "$set"
+  compressed nothing --twins=verify --twin-set mine/hand:1
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"1 programs ran as twins"* ]]
+  sed -i 's,"linux/riscv64","linux/arm64",' "$set/tree/twins.json"
+  "$SAMPAN" build -t mine/hand:2 "$set"
+  compressed main --twin-set mine/hand:2
+  [ "$status" -ne 0 ]
+  [[ "$output" == *"mine/hand:2: the set of twins is for linux/arm64, not for linux/riscv64"* ]]
 }

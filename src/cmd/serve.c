@@ -81,7 +81,7 @@ const struct command command_serve = {
 		   "are believed beside loopback's), \"tls\": {\"auto\": true, \"names\": [NAME…], \"certificate\": FILE, \"key\": FILE,\n"
 		   "\"client-ca\": FILE, \"client-certificate\": \"required\" or \"optional\"}; for the cache of other registries \"upstreams\" and\n"
 		   "\"cache\" (doc/cache.md); for gc, retention, quotas, access log and webhooks see doc/REGISTRY.md;\n"
-		   "\"page\": false leaves out the web page at /.",
+		   "\"page\": false leaves out the web page at /; \"sparse\": true takes indexes of which not all is here.",
 	.options = options,
 	.max_args = 0,
 	.run = run,

@@ -143,6 +143,21 @@ bool access_permits(struct request *request, enum action action)
 	return may || refuse_action(request, action);
 }
 
+bool access_is_public(const struct request *request, const char *repository)
+{
+	const struct caller anonymous = { .kind = CALLER_ANONYMOUS };
+
+	return caller_actions(request->server->access, &anonymous, repository) & ACTION_BIT(ACTION_PULL);
+}
+
+void access_widen(struct request *request, const char *from)
+{
+	if (!request->caller.limited || request->caller.kind == CALLER_ISSUED || !access_shows(request, from))
+		return;
+	request_fail(request, MHD_HTTP_UNAUTHORIZED, "UNAUTHORIZED", "the token is not for reading %s", from);
+	challenge(request, ACTION_PUSH, "insufficient_scope");
+}
+
 /* ---- starting ---- */
 
 static int check_texts(const struct access_settings *settings, struct error *err)

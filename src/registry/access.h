@@ -123,6 +123,11 @@ bool access_permits(struct request *request, enum action action);
 /* Both for the request's caller: by rules and token; by rules alone. */
 bool access_allows(const struct request *request, enum action action, const char *repository);
 bool access_shows(const struct request *request, const char *repository);
+/* May everybody pull it? Then no token's limits keep it secret. */
+bool access_is_public(const struct request *request, const char *repository);
+/* For a push that also reads `from`, the query's: if only the token stands in the way, and its owner may, answers 401 with the scope that would
+ * do. Tokens of other issuers are taken for what they are: whether theirs would give a wider one nobody knows. */
+void access_widen(struct request *request, const char *from);
 /* Answers 401 with the challenge, or 429 if *wait is not 0. */
 void access_refuse(struct request *request, int wait, struct error *err);
 #endif

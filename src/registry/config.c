@@ -63,6 +63,14 @@ static int read_user(struct registry_options *options, const json_t *section, st
 	return 0;
 }
 
+static int read_sparse(struct registry_options *options, const json_t *section, struct error *err)
+{
+	if (!json_is_boolean(section))
+		return error_set(err, ERROR_INVALID, "it must be true or false");
+	options->sparse = json_is_true(section);
+	return 0;
+}
+
 void registry_options_clear(struct registry_options *options)
 {
 	strlist_free(&options->listen);
@@ -100,6 +108,7 @@ static const struct {
 	{ "access_log", access_log_config },
 	{ "webhooks", webhooks_config },
 	{ "page", page_config },
+	{ "sparse", read_sparse },
 };
 
 /* ---- reading ---- */

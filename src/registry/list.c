@@ -36,7 +36,7 @@ static bool page_begin(struct request *request, struct page *page)
 	page->last = target_query(&request->target, "last");
 	if (page_parse(target_query(&request->target, "n"), &page->n, &err) == 0)
 		return true;
-	request_fail(request, MHD_HTTP_BAD_REQUEST, "PAGINATION_NUMBER_INVALID", "%s", err.message);
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "UNSUPPORTED", "%s", err.message);
 	return false;
 }
 

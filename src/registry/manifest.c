@@ -2,8 +2,6 @@
 #include "registry/internal.h"
 #include "registry/proxy.h"
 
-enum { TAGS_AT_ONCE = 64 };
-
 /* The digest that the target's item is, or that its tag points to. */
 static bool manifest_named(struct request *request, struct digest *ret)
 {
@@ -105,7 +103,7 @@ void manifest_put_data(struct request *request, const void *bytes, size_t len)
 	}
 }
 
-/* The tags that a PUT sets: the target's, and those of ?tag= beside a digest. */
+/* The tags that a PUT sets: the target's, and those of ?tag= beside a digest (as many as an address has parameters, TARGET_QUERY_MAX). */
 static bool manifest_tags(struct request *request, bool by_digest, struct strlist *ret)
 {
 	if (!by_digest) {
@@ -116,9 +114,8 @@ static bool manifest_tags(struct request *request, bool by_digest, struct strlis
 		const char *parameter = request->target.query.items[i];
 		if (!str_starts(parameter, "tag="))
 			continue;
-		if (!tag_valid(parameter + strlen("tag=")) || ret->len == TAGS_AT_ONCE) {
-			request_fail(request, MHD_HTTP_BAD_REQUEST, "MANIFEST_INVALID", "a tag in ?tag= is invalid, or there are more than %d",
-				     TAGS_AT_ONCE);
+		if (!tag_valid(parameter + strlen("tag="))) {
+			request_fail(request, MHD_HTTP_BAD_REQUEST, "MANIFEST_INVALID", "a tag in ?tag= is invalid");
 			return false;
 		}
 		strlist_add(ret, parameter + strlen("tag="));
@@ -172,15 +169,15 @@ void manifest_put_end(struct request *request)
 	struct strlist tags _cleanup_(strlist_free) = { 0 };
 	const char *repository = request->target.repository, *type = request_header(request, "Content-Type");
 	const char *bytes = request->body.data ? request->body.data : "";
-	bool by_digest = strchr(request->target.item, ':');
+	bool by_digest = strchr(request->target.item, ':'), sparse = request->server->options->sparse;
 	struct store *store = request->server->store;
 	struct digest digest;
 
 	if (!manifest_tags(request, by_digest, &tags) || (by_digest && !request_digest(request, request->target.item, &digest)) ||
 	    !manifest_fits(request, by_digest ? &digest : NULL))
 		return;
-	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err) :
-				 store_manifest_put(store, "", repository, bytes, request->body.len, type, false, &tags, &digest, &err);
+	int result = by_digest ? store_manifest_put_as(store, "", repository, bytes, request->body.len, type, sparse, &tags, &digest, &err) :
+				 store_manifest_put(store, "", repository, bytes, request->body.len, type, sparse, &tags, &digest, &err);
 	if (result < 0)
 		manifest_refused(request, &err);
 	else

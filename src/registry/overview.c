@@ -40,7 +40,7 @@ static bool rows_wanted(struct request *request, size_t *ret)
 
 	*ret = ROWS_DEFAULT;
 	if (n && page_parse(n, ret, &err) < 0) {
-		request_fail(request, MHD_HTTP_BAD_REQUEST, "PAGINATION_NUMBER_INVALID", "%s", err.message);
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "UNSUPPORTED", "%s", err.message);
 		return false;
 	}
 	if (*ret > ROWS_MAX || !*ret)

@@ -405,6 +405,14 @@ bool proxy_choose(struct request *request)
 	return false;
 }
 
+void proxy_name(struct request *request)
+{
+	const char *ns = request->mirror ? target_query(&request->target, "ns") : NULL;
+
+	if (ns && strlist_has(&request->mirror->names, ns))
+		request_set(request, "OCI-Namespace", "%s", ns);
+}
+
 /* ---- failures ---- */
 
 void proxy_fail(struct request *request, struct error *err, const char *unknown)

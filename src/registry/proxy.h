@@ -37,6 +37,8 @@ bool proxy_blob(struct request *request);
 /* True if it answered; false: the upstream is away, and what is here is all that can be told. */
 bool proxy_tags(struct request *request);
 bool proxy_referrers(struct request *request);
+/* Says in the headers of the answer whose content it is about, if the request said so by ?ns=. */
+void proxy_name(struct request *request);
 /* Says in the headers of the answer that it is stale, if it is. */
 void proxy_describe(struct request *request);
 /* The answer to a failure to get something from the upstream. Clears the error. */

@@ -164,7 +164,7 @@ void proxy_describe(struct request *request)
 {
 	if (!request->stale)
 		return;
-	request_set(request, "Warning", "110 sampan \"the upstream can't be asked: this is what it said last\"");
+	request_set(request, "Warning", "299 - \"the upstream can't be asked: this is what it said last\"");
 	if (request->stale_age >= 0)
 		request_set(request, "Age", "%lld", (long long)request->stale_age);
 }

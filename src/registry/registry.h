@@ -29,6 +29,7 @@ struct registry_options {
 	struct strlist trusted_proxies; /* "10.0.0.0/8": whose X-Forwarded-… we believe, beside loopback */
 	char *user;			/* whom root becomes; NULL: the store's owner */
 	bool no_page; /* the web page at / is off */
+	bool sparse;  /* an index may name manifests that are not here */
 	bool no_sandbox;
 	/* For the sandbox, from the sections of the settings: files and folders that parts of the server read, or write, while it runs, and whether one
 	 * of them connects to others. Of a file the whole folder is meant, so that it can be replaced. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "registry/internal.h"
 #include "registry/overview.h"
+#include "registry/proxy.h"
 
 enum { STREAM_BLOCK = 64 << 10 };
 
@@ -21,6 +22,7 @@ static void answer(struct request *request, unsigned status, const char *content
 	request_set(request, "X-Content-Type-Options", "nosniff");
 	if (content_type)
 		request_set(request, "Content-Type", "%s", content_type);
+	proxy_name(request);
 }
 
 static struct MHD_Response *response_of(const void *bytes, size_t len)

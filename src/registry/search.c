@@ -94,7 +94,7 @@ void search_get(struct request *request)
 	size_t n = RESULTS_DEFAULT;
 
 	if (n_text && page_parse(n_text, &n, &err) < 0) {
-		request_fail(request, MHD_HTTP_BAD_REQUEST, "PAGINATION_NUMBER_INVALID", "%s", err.message);
+		request_fail(request, MHD_HTTP_BAD_REQUEST, "UNSUPPORTED", "%s", err.message);
 		return;
 	}
 	if (results_find(request, wanted ? wanted : "", n < RESULTS_MAX ? n : RESULTS_MAX, results, &err) < 0) {

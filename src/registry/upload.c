@@ -74,22 +74,27 @@ static bool mount_fits(struct request *request, const struct digest *digest)
 	return quota_take(request, digest, size);
 }
 
-/* Who mounts reads: it needs the right to pull there. Else the answer is the same as if the blob weren't there. */
-static bool mountable_from(struct request *request, const char *from, const struct digest *digest)
+/* The repositories that have it: `from`, or, if that is NULL, any that is published; what lies only among the local images is not. */
+static void mount_sources(struct store *store, const char *from, const struct digest *digest, struct strlist *ret)
 {
-	return access_allows(request, ACTION_PULL, from) && store_blob_linked(request->server->store, "", from, digest);
+	if (!from)
+		store_blob_repositories(store, "", digest, MOUNT_REPOSITORIES, ret, NULL);
+	else if (store_blob_linked(store, "", from, digest))
+		strlist_add(ret, from);
 }
 
-/* Without `from` any published repository may give it; what lies only among the local images is not published. */
-static bool mountable(struct request *request, const struct digest *digest)
+/* Who mounts reads: it needs the right to pull there. Else the answer is the same as if the blob weren't there; unless the client named the
+ * repository and a wider token would do: then it is told that, since it would send what is here already. False also then. */
+static bool mountable(struct request *request, const char *from, const struct digest *digest)
 {
 	struct strlist names _cleanup_(strlist_free) = { 0 };
 
-	if (store_blob_repositories(request->server->store, "", digest, MOUNT_REPOSITORIES, &names, NULL) < 0)
-		return false;
+	mount_sources(request->server->store, from, digest, &names);
 	for (size_t i = 0; i < names.len; i++)
-		if (access_allows(request, ACTION_PULL, names.items[i]))
+		if (access_allows(request, ACTION_PULL, names.items[i]) || access_is_public(request, names.items[i]))
 			return true;
+	if (from && names.len)
+		access_widen(request, from);
 	return false;
 }
 
@@ -108,8 +113,8 @@ static bool upload_mount(struct request *request)
 		request_fail(request, MHD_HTTP_BAD_REQUEST, "NAME_INVALID", "the name of the repository to mount from is invalid");
 		return true;
 	}
-	if (from ? !mountable_from(request, from, &digest) : !mountable(request, &digest))
-		return false;
+	if (!mountable(request, from, &digest))
+		return request->response != NULL;
 	if (!mount_fits(request, &digest))
 		return true;
 	if (store_blob_link(store, "", request->target.repository, &digest, NULL) < 0)

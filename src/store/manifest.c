@@ -223,7 +223,7 @@ static int put_check(struct put *put, const struct descriptor *child, bool is_ma
 			return -1;
 		here = found && (!is_manifest || kind != LINK_BLOB);
 	}
-	if (!here && (put->cached || (is_manifest && put->partial)))
+	if (!here && (put->cached || (put->manifest->is_index && put->partial)))
 		return blob_row_name(put->db, &child->digest, ret_blob, err);
 	if (!here)
 		return error_set(err, ERROR_NOT_FOUND, "%s %s is not in %s", is_manifest ? "manifest" : "blob", text,
@@ -245,6 +245,15 @@ static int put_child(struct put *put, const struct descriptor *child, bool is_ma
 			 err) < 0 ? -1 : 0;
 }
 
+/* BuildKit keeps its caches as indexes of layers and of a configuration (--cache-to type=registry): what a child's type doesn't call a manifest
+ * is a blob. */
+static bool names_manifest(const struct descriptor *child)
+{
+	enum media_class class = media_type_class(media_type_parse(child->media_type));
+
+	return class == MEDIA_CLASS_MANIFEST || class == MEDIA_CLASS_INDEX;
+}
+
 static int put_children(struct put *put, struct error *err)
 {
 	const struct manifest *manifest = put->manifest;
@@ -259,7 +268,7 @@ static int put_children(struct put *put, struct error *err)
 			return -1;
 	}
 	for (size_t i = 0; i < manifest->children_len; i++)
-		if (put_child(put, &manifest->children[i], true, err) < 0)
+		if (put_child(put, &manifest->children[i], names_manifest(&manifest->children[i]), err) < 0)
 			return -1;
 	return 0;
 }
@@ -301,8 +310,9 @@ static int put_links(struct put *put, struct error *err)
 			 " WHERE manifest.blob = ?1",
 			 VALUES(INT(put->id), INT(put->repository)), &subject_here, err) < 0)
 		return -1;
-	if (tree_link(put->db, put->repository, put->id, err) < 0 ||
-	    link_add(put->db, put->repository, put->id, put->local || subject_here ? LINK_LOOSE : LINK_KEPT, err) < 0)
+	/* What is published was linked when it was pushed, and what was deleted since stays so: naming it again gives nobody the right to read it. */
+	int linked = put->local || put->trusted ? tree_link(put->db, put->repository, put->id, err) : tree_touch(put->db, put->repository, put->id, err);
+	if (linked < 0 || link_add(put->db, put->repository, put->id, put->local || subject_here ? LINK_LOOSE : LINK_KEPT, err) < 0)
 		return -1;
 	return query_run(put->db,
 			 "UPDATE link SET kind = 2 WHERE repository = ?2 AND kind = 1 AND (blob IN (SELECT child FROM edge WHERE parent = ?1)"
@@ -321,9 +331,7 @@ static int put_bytes(struct put *put, const void *bytes, size_t len, const struc
 		return -1;
 	if (!*temporary && !(found && row.size >= 0) && blob_write_temporary(put->store, bytes, len, temporary, err) < 0)
 		return -1;
-	if (*temporary && blob_adopt(put->store, put->db, temporary, digest, (int64_t)len, err) < 0)
-		return -1;
-	return blob_row_name(put->db, digest, &put->id, err);
+	return *temporary ? blob_adopt(put->store, put->db, temporary, digest, (int64_t)len, err) : 0;
 }
 
 static int put_tags(struct put *put, const struct strlist *tags, struct error *err)
@@ -345,8 +353,9 @@ static int put_commit(struct put *put, const char *registry, const char *reposit
 	if (write_begin(put->store, &write, err) < 0)
 		return -1;
 	put->db = write.db;
-	if (repository_make(put->db, registry, repository, &put->repository, err) < 0 ||
-	    put_bytes(put, bytes, len, digest, temporary, err) < 0 || put_row(put, &summary, err) < 0 || put_children(put, err) < 0 ||
+	/* The bytes come in when all else is known to be right: a file doesn't go away with the transaction. */
+	if (repository_make(put->db, registry, repository, &put->repository, err) < 0 || blob_row_name(put->db, digest, &put->id, err) < 0 ||
+	    put_row(put, &summary, err) < 0 || put_children(put, err) < 0 || put_bytes(put, bytes, len, digest, temporary, err) < 0 ||
 	    put_links(put, err) < 0 || put_tags(put, tags, err) < 0)
 		return -1;
 	if (!put->local && !put->cached && (!tags || !tags->len) && journal_add(put->store, put->db, "keep", put->repository, NULL, put->id, err) < 0)

@@ -236,9 +236,18 @@ END
   answers 403 DENIED -H "Authorization: Bearer $t" "$U/secret/manifests/1"
   t=$(token dora:sesame "scope=repository:team/app:pull")
   answers 401 UNAUTHORIZED -H "Authorization: Bearer $t" -X POST "$U/team/app/blobs/uploads/"
-  # A mount reads, and this token is not for where it would read.
+  # A mount reads. What everybody may read, any token may; what the token's owner may read if it asks, it is told; the rest is as if it weren't there.
   t=$(token dora:sesame "scope=repository:team/app:pull,push")
-  is "$(ask -H "Authorization: Bearer $t" -X POST "$U/team/app/blobs/uploads/?mount=$(printf public/b | digest)&from=public/b")" 202
+  is "$(ask -H "Authorization: Bearer $t" -X POST "$U/team/app/blobs/uploads/?mount=$(printf public/b | digest)&from=public/b")" 201
+  t=$(token carl:sesame "scope=repository:drop:push")
+  d=$(printf team/app | digest)
+  answers 401 UNAUTHORIZED -H "Authorization: Bearer $t" -X POST "$U/drop/blobs/uploads/?mount=$d&from=team/app"
+  [[ "$(header WWW-Authenticate)" == *'scope="repository:drop:pull,push repository:team/app:pull",error="insufficient_scope"' ]]
+  is "$(ask -H "Authorization: Bearer $t" -X POST "$U/drop/blobs/uploads/?mount=$d")" 202
+  is "$(ask -H "Authorization: Bearer $t" -X POST "$U/drop/blobs/uploads/?mount=$(printf secret | digest)&from=secret")" 202
+  is "$(ask -H "Authorization: Bearer $t" -X POST "$U/drop/blobs/uploads/?mount=$(printf nothing | digest)&from=team/app")" 202
+  t=$(token carl:sesame "scope=repository:drop:push+repository:team/app:pull")
+  is "$(ask -H "Authorization: Bearer $t" -X POST "$U/drop/blobs/uploads/?mount=$d&from=team/app")" 201
   anonymous=$(curl -s "$TOKEN?scope=repository:public/a:pull,push" | jq -r .token)
   is "$(grants "$anonymous")" '[{"type":"repository","name":"public/a","actions":["pull"]}]'
   is "$(ask -H "Authorization: Bearer $anonymous" "$U/public/a/manifests/1")" 200

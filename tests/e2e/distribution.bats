@@ -22,6 +22,16 @@ play() { # FILE…
 @test "Docker's own" { play 8-docker.txt; }
 @test "what is refused" { play 9-refused.txt; }
 
+@test "sparse indexes, where the settings allow them; gc and fsck take them as they are" {
+  echo '{"sparse": true}' >"$T/sparse.json"
+  start_registry "$T/sparse" --config "$T/sparse.json"
+  play 10-sparse.txt
+  skopeo --insecure-policy copy -q --multi-arch index-only --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/case/r10-1:v1" "docker://$REGISTRY/mirror/index:1"
+  "$SAMPAN" --root "$T/sparse" gc --grace 0 | grep 'reclaimed space: 0B'
+  "$SAMPAN" --root "$T/sparse" fsck
+  end "$REGISTRY_PID"
+}
+
 @test "nothing of what was refused is stored, and the store is sound" {
   [ -z "$(find "$SAMPAN_ROOT/uploads" -name '*.tmp')" ]
   "$SAMPAN" fsck
@@ -36,5 +46,6 @@ play() { # FILE…
   printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"a/b","digest":"sha256:%s","size":8},"layers":[]}' "$d" >"$T/manifest"
   [ "$(curl -s -o "$T/body" -w '%{http_code}' -X PUT -H 'Content-Type:' --data-binary @"$T/manifest" "http://$REGISTRY/v2/gone/manifests/v1")" = 404 ] || { cat "$T/body"; false; }
   grep -q MANIFEST_BLOB_UNKNOWN "$T/body"
+  [ ! -e "$SAMPAN_ROOT/blobs/sha256/$(sha256sum <"$T/manifest" | cut -d' ' -f1)" ]
   [ "$(curl -s -o /dev/null -w '%{http_code}' -I "http://$REGISTRY/v2/gone/blobs/sha256:$d")" = 404 ]
 }

@@ -35,8 +35,10 @@ teardown() { proxy_teardown; }
 @test "containerd's ?ns= names the same repository, and only a configured upstream" {
   cache '"ns": ["registry.example:5000"]'
   is "$(ask "$U/good/image/manifests/1?ns=registry.example:5000")" 200
+  is "$(header OCI-Namespace)" registry.example:5000
   is "$(asked 'GET /v2/good/image/manifests/1')" 1
   is "$(ask "$U/up/good/image/manifests/1")" 200
+  is "$(header OCI-Namespace)" ""
   is "$(asked 'GET /v2/good/image/manifests/1')" 1
   : >"$T/log"
   for ns in "$OTHER" "http://$OTHER" "127.0.0.1:22" up ""; do

@@ -14,7 +14,7 @@ static void make(struct made_table *made, uint8_t kind, uint8_t which)
 	const struct twin_special *special = twin_special_find(programs[which % array_len(programs)]);
 
 	made_begin(made);
-	made->entry = (struct twin_entry){ .kind = kind % (TWIN_AWK + 1), .twin = made_text(made, TWIN_TREE "/bin/x") };
+	made->entry = (struct twin_entry){ .kind = kind % (TWIN_LIBRARY + 1), .twin = made_text(made, TWIN_TREE "/bin/x") };
 	made->entry.deny = special ? made_list(made, special->deny) : 0;
 	made->entry.env = made->head.env_all = which & 0x10 ? made_list(made, "MAKE_HOST=riscv64-unknown-linux-gnu\nHOSTTYPE=riscv64\nMACHTYPE=x") : 0;
 	made->entry.plugin = which & 0x20 ? made_text(made, TWIN_TREE "/lib/gcc-14/liblto_plugin.so") : 0;

@@ -31,10 +31,10 @@ static void check_table(const struct buf *file)
 		abort();
 	for (uint32_t i = 0; i < table->entries_len; i++) {
 		const uint32_t offsets[] = { entries[i].path, entries[i].twin, entries[i].deny, entries[i].env, entries[i].c_folders, entries[i].cxx_folders,
-					     entries[i].plugin };
+					     entries[i].plugin, entries[i].needs, entries[i].needs_to_compress };
 		for (size_t j = 0; j < array_len(offsets); j++)
 			check_offset(file, offsets[j]);
-		if (!entries[i].path || !entries[i].twin || (i && entries[i].hash < entries[i - 1].hash))
+		if (!entries[i].path || !entries[i].twin != (entries[i].kind == TWIN_LIBRARY) || (i && entries[i].hash < entries[i - 1].hash))
 			abort();
 	}
 }

@@ -1,11 +1,11 @@
 #!/bin/bash
-# run.sh [unit|e2e|sanitize|browser]…: builds sampan and runs the tests (all of them without arguments), and ends with the plain line
+# run.sh [unit|e2e|sanitize|browser|board]…: builds sampan and runs the tests (all of them without arguments), and ends with the plain line
 # 'N passed, N failed'. Each test's output goes to build/test-logs/; what failed is shown.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build} passed=0 failed=0
 logs=$build/test-logs
-[ $# -gt 0 ] || set -- unit sanitize e2e browser
+[ $# -gt 0 ] || set -- unit sanitize e2e browser board
 
 setup() { # FOLDER OPTION…
   local dir=$1; shift
@@ -62,13 +62,27 @@ browser() {
   count "$name" "$logs/browser_page.tap" $?
 }
 
+# A riscv64 board in qemu-system (tests/board/README.md). What it needs is large: where it can't be had, that is said and no failure.
+board() { # TIER
+  local log=$logs/board_prepare_$1.log status=0
+  timeout 1200 ./tests/board/prepare.sh "$1" >"$log" 2>&1 || status=$?
+  if [ $status -eq 3 ]; then echo "board/tier_$1: skipped; $(tail -n 1 "$log")"; return; fi
+  if [ $status -ne 0 ]; then echo "not ok 1 - prepare.sh $1" >>"$log"; count "board/prepare_$1" "$log" $status; return; fi
+  timeout 3600 "./tests/board/tier_$1.py" "$PWD/$build/sampan" "${CROSS:-build-cross}/board" >"$logs/board_tier_$1.tap" 2>&1
+  count "board/tier_$1" "$logs/board_tier_$1.tap" $?
+}
+
 for tier in "$@"; do
   case $tier in
   unit) setup "$build"; mkdir -p "$logs"; unit "$build" unit ;;
   sanitize) setup build-sanitize -Db_sanitize=address,undefined -Db_lundef=false; mkdir -p "$logs"; unit build-sanitize sanitize ;;
   e2e) setup "$build"; mkdir -p "$logs"; e2e 1200 tests/e2e/*.bats ;;
   twins) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/twins.bats ;;
+  image) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/sampan_image.bats ;;
+  packages) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/packages.bats ;;
   browser) setup "$build"; mkdir -p "$logs"; browser ;;
+  board) setup "$build"; mkdir -p "$logs"; board a ;;
+  board-c) setup "$build"; mkdir -p "$logs"; board c ;;
   *) echo "run.sh: there is no tier '$tier'" >&2; exit 2 ;;
   esac
 done

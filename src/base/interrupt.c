@@ -7,18 +7,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t pending;
+static int pending; /* the signal; atomic: a handler writes it, and all threads ask */
 static int wake[2] = { -1, -1 };
 
 static void on_signal(int number)
 {
 	int saved = errno;
 
-	if (pending)
+	if (__atomic_exchange_n(&pending, number, __ATOMIC_RELAXED))
 		_exit(128 + number);
-	pending = number;
-	if (write(wake[1], "", 1) < 0)
-		pending = number; /* the pipe is full: a reader will wake anyway */
+	ssize_t ignored = write(wake[1], "", 1); /* if the pipe is full, a reader will wake anyway */
+	(void)ignored;
 	errno = saved;
 }
 
@@ -36,7 +35,7 @@ void interrupt_install(void)
 
 bool interrupt_pending(void)
 {
-	return pending != 0;
+	return __atomic_load_n(&pending, __ATOMIC_RELAXED) != 0;
 }
 
 int interrupt_fd(void)
@@ -46,5 +45,5 @@ int interrupt_fd(void)
 
 int interrupt_check(struct error *err)
 {
-	return pending ? error_set(err, ERROR_INTERRUPTED, "interrupted") : 0;
+	return interrupt_pending() ? error_set(err, ERROR_INTERRUPTED, "interrupted") : 0;
 }

@@ -412,13 +412,13 @@ static void names_miss(struct names *names, const struct instruction *instructio
 	instruction_expand(instruction, &options, &expanded, NULL); /* a failure is told when it is built */
 }
 
+static const char *const platform_args[] = { "TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "TARGETSTAGE",
+					     "BUILDPLATFORM",  "BUILDOS",  "BUILDARCH",	 "BUILDVARIANT" };
+
 static void names_add_platform_args(struct names *names)
 {
-	static const char *const args[] = { "TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT", "TARGETSTAGE",
-					    "BUILDPLATFORM",  "BUILDOS",  "BUILDARCH",	"BUILDVARIANT" };
-
-	for (size_t i = 0; i < array_len(args); i++)
-		strlist_add(&names->known, args[i]);
+	for (size_t i = 0; i < array_len(platform_args); i++)
+		strlist_add(&names->known, platform_args[i]);
 }
 
 static void check_from_args(struct check *check)
@@ -504,13 +504,15 @@ static const char *default_lookup(const char *name, size_t len, void *data)
 	return strlist_env_get(values, text);
 }
 
-/* With the defaults of the global ARGs alone, is there a base image? */
+/* With the defaults of the global ARGs alone, and some platform, is there a base image? */
 static void check_default_from(struct check *check)
 {
 	const struct dockerfile *dockerfile = check->dockerfile;
 	_cleanup_(strlist_free) struct strlist values = { 0 };
 	struct expand_options options = { .lookup = default_lookup, .data = &values, .escape = dockerfile->escape };
 
+	for (size_t i = 0; i < array_len(platform_args); i++)
+		strlist_env_set(&values, platform_args[i], "any");
 	for (size_t i = 0; i < dockerfile->global_args_len && values.len <= NAMES_MAX; i++) {
 		const struct instruction *arg = &dockerfile->global_args[i];
 		for (size_t j = 0; j < arg->pairs_len; j++) {

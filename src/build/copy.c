@@ -1,7 +1,6 @@
 /* COPY and ADD: see copy.h. */
 #include "build/copy.h"
 
-#include <archive.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/xattr.h>
@@ -10,6 +9,8 @@
 #include "base/fd.h"
 #include "build/owner.h"
 #include "store/layer.h"
+#include "store/stream.h"
+#include "store/tar.h"
 
 /* One source on its way. `base` is the directory that the walk's paths are put under; `single` is the name of a lone file in it. */
 struct job {
@@ -284,23 +285,19 @@ static int copy_entry(void *data, const struct tree_entry *entry, struct error *
 }
 
 /* ---- ADD of archives ---- */
-/* By its content: a tar, compressed by one of what layer_extract reads. Rewinds. */
+static ssize_t read_stream(void *stream, void *bytes, size_t len, struct error *err)
+{
+	return stream_read(stream, bytes, len, err);
+}
+
+/* By its content, as docker tells it: a tar with an entry, compressed by one of what layer_extract reads, or not. Rewinds. */
 static bool is_archive(int fd)
 {
-	struct archive *archive = archive_read_new();
-	struct archive_entry *entry;
-	bool yes = false;
+	struct tar_entry entry _cleanup_(tar_entry_clear) = { 0 };
+	_cleanup_(stream_close) struct stream *stream = NULL;
 
-	if (!archive)
-		return false;
-	archive_read_support_filter_gzip(archive);
-	archive_read_support_filter_bzip2(archive);
-	archive_read_support_filter_xz(archive);
-	archive_read_support_filter_zstd(archive);
-	archive_read_support_format_tar(archive);
-	if (archive_read_open_fd(archive, fd, 65536) == ARCHIVE_OK)
-		yes = archive_read_next_header(archive, &entry) == ARCHIVE_OK;
-	archive_read_free(archive);
+	_cleanup_(tar_reader_free) struct tar_reader *reader = stream_open(fd, &stream, NULL) < 0 ? NULL : tar_reader_new(read_stream, stream);
+	bool yes = reader && tar_next(reader, &entry, NULL) > 0;
 	lseek(fd, 0, SEEK_SET);
 	return yes;
 }

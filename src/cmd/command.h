@@ -34,6 +34,13 @@ struct context {
 	bool quiet;
 };
 
+struct command;
+/* "ls" of "registry ls": a command of its own behind a command's name. */
+struct command_part {
+	const char *name; /* NULL ends the table */
+	const struct command *command;
+};
+
 struct command {
 	const char *name;
 	const char *group;   /* head in the overview: "Images", "Containers", …; NULL: not shown, a command for our own processes */
@@ -41,6 +48,7 @@ struct command {
 	const char *summary; /* one line */
 	const char *details; /* more lines for --help, or NULL */
 	const struct option_spec *options; /* or NULL */
+	const struct command_part *parts;  /* or NULL */
 	int min_args, max_args;		   /* max -1: any number */
 	bool stop_at_argument; /* options behind the first argument belong to it (run, exec) */
 	bool rootless_namespace; /* userns_enter_rootless first */

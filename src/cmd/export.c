@@ -40,6 +40,5 @@ const struct command command_export = {
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,
-	.rootless_namespace = true,
 	.run = run,
 };

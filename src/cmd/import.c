@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cmd/command.h"
+#include "cmd/image_event.h"
 #include "remote/remote.h"
 
 static const char *platform;
@@ -94,6 +95,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		return -1;
 	if (store_open(context->root, &store, err) < 0 || remote_import(store, argv[0], &config, argc > 1 ? &name : NULL, &digest, err) < 0)
 		return -1;
+	image_event(store, "import", digest_print(&digest, text), argc > 1 ? argv[1] : text);
 	if (context->format == FORMAT_JSON)
 		printf("{\"digest\":\"%s\"}\n", digest_print(&digest, text));
 	else

@@ -10,6 +10,7 @@
 #include "base/userns.h"
 #include "cmd/command.h"
 #include "emu/emu.h"
+#include "oci/digest.h"
 #include "store/store.h"
 
 static const char *const programs[] = { "crun",		   "runc",	      "conmon",	   "pasta", "netavark", "catatonit",
@@ -39,9 +40,9 @@ static json_t *machine(void)
 
 	uname(&name);
 	platform_host(&host);
-	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:b}", "platform", platform_print(&host, text), "kernel", name.release, "processors",
+	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:b, s:s}", "platform", platform_print(&host, text), "kernel", name.release, "processors",
 			 (int)sysconf(_SC_NPROCESSORS_ONLN), "memory", (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "cgroup",
-			 cgroup_version(), "rootless", geteuid() != 0 || userns_is_rootless());
+			 cgroup_version(), "rootless", geteuid() != 0 || userns_is_rootless(), "sha256", digest_sha256_way());
 }
 
 static json_t *program_paths(void)

@@ -69,7 +69,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 const struct command command_inspect = {
 	.name = "inspect",
 	.group = "Containers",
-	.usage = "[OPTIONS] NAME…",
+	.usage = "[OPTIONS] CONTAINER|IMAGE…",
 	.summary = "Show all about containers and images, as JSON",
 	.options = options,
 	.min_args = 1,

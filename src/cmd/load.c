@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cmd/command.h"
+#include "cmd/image_event.h"
 #include "remote/remote.h"
 
 static const char *input = "-";
@@ -35,6 +36,8 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	if (store_open(context->root, &store, err) < 0 || remote_load(store, input, &names, NULL, err) < 0)
 		return -1;
 	print(context, &names);
+	for (size_t i = 0; i < names.len; i++)
+		image_event(store, "load", names.items[i], names.items[i]);
 	return 0;
 }
 

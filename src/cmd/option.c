@@ -9,7 +9,7 @@
 /* What every command takes; the values land here and go into the context. */
 static bool flag_help, flag_quiet, flag_debug;
 static const char *value_root, *value_format;
-static const struct option_spec common[] = {
+const struct option_spec option_common[] = {
 	{ 0, "root", OPTION_STRING, &value_root, "DIR", "the store (or SAMPAN_ROOT)" },
 	{ 0, "format", OPTION_STRING, &value_format, "json", "print JSON instead of text" },
 	{ 'q', "quiet", OPTION_FLAG, &flag_quiet, NULL, "print only what was asked for" },
@@ -26,11 +26,11 @@ static const struct option_spec *find_in(const struct option_spec *specs, const 
 	return NULL;
 }
 
-static const struct option_spec *find(const struct command *command, const char *name, size_t len, char letter)
+const struct option_spec *option_find(const struct command *command, const char *name, size_t len, char letter)
 {
 	const struct option_spec *spec = command ? find_in(command->options, name, len, letter) : NULL;
 
-	return spec ? spec : find_in(common, name, len, letter);
+	return spec ? spec : find_in(option_common, name, len, letter);
 }
 
 static int unknown(const struct command *command, const char *option, struct error *err)
@@ -40,7 +40,7 @@ static int unknown(const struct command *command, const char *option, struct err
 
 	for (const struct option_spec *s = command ? command->options : NULL; s && s->name && n + 8 < array_len(names); s++)
 		names[n++] = s->name;
-	for (const struct option_spec *s = common; s->name; s++)
+	for (const struct option_spec *s = option_common; s->name; s++)
 		names[n++] = s->name;
 	error_set(err, ERROR_USAGE, "unknown option '%s'", option);
 	const char *near = option[1] == '-' ? str_nearest(option + 2, names) : NULL;
@@ -86,7 +86,7 @@ static int missing_value(const struct option_spec *spec, struct error *err)
 static int parse_long(const struct command *command, char **argv, struct error *err)
 {
 	const char *name = argv[0] + 2, *equals = strchrnul(name, '=');
-	const struct option_spec *spec = find(command, name, (size_t)(equals - name), 0);
+	const struct option_spec *spec = option_find(command, name, (size_t)(equals - name), 0);
 	const char *value = *equals ? equals + 1 : NULL;
 
 	if (!spec)
@@ -102,7 +102,7 @@ static int parse_long(const struct command *command, char **argv, struct error *
 static int parse_short(const struct command *command, char **argv, struct error *err)
 {
 	for (const char *at = argv[0] + 1; *at; at++) {
-		const struct option_spec *spec = find(command, NULL, 0, *at);
+		const struct option_spec *spec = option_find(command, NULL, 0, *at);
 		if (!spec)
 			return unknown(command, argv[0], err);
 		if (spec->type == OPTION_FLAG) {
@@ -220,5 +220,5 @@ void command_help(const struct command *command)
 		print_options(command->options);
 	}
 	printf("\nEvery command takes:\n");
-	print_options(common);
+	print_options(option_common);
 }

@@ -119,6 +119,14 @@ static bool image_is(const struct container_row *row, const char *image)
 						str_starts(row->image, image));
 }
 
+static bool network_is(const struct container_row *row, const char *wish)
+{
+	struct strlist list _cleanup_(strlist_free) = { 0 };
+
+	strlist_split(&list, row->networks, ',');
+	return strlist_has(&list, wish);
+}
+
 static bool label_is(const struct container_row *row, const char *wish)
 {
 	struct strlist list _cleanup_(strlist_free) = { 0 };
@@ -141,7 +149,7 @@ static bool filter_matches(const struct container_row *row, size_t filter, const
 	case FILTER_LABEL: return label_is(row, value);
 	case FILTER_ANCESTOR: return image_is(row, value);
 	case FILTER_HEALTH: return str_equal(*row->health ? row->health : "none", value);
-	case FILTER_NETWORK: return str_equal(row->networks, value);
+	case FILTER_NETWORK: return network_is(row, value);
 	default: snprintf(code, sizeof code, "%d", row->exit_code); return row->state == CONTAINER_EXITED && str_equal(code, value);
 	}
 }

@@ -1,4 +1,5 @@
 /* sampan pull: an image from a registry into the store. */
+#include "cmd/image_event.h"
 #include "cmd/remote.h"
 
 #include "store/store.h"
@@ -31,6 +32,8 @@ static int pull_one(struct context *context, struct store *store, const struct r
 		return -1;
 	progress_free(&progress);
 	pull_print(context, reference, &result);
+	_cleanup_(freep) char *name = reference_print_familiar(reference);
+	image_event(store, "pull", name, name);
 	return 0;
 }
 

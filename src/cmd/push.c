@@ -1,9 +1,16 @@
 /* sampan push: an image of the store to the registry that its name says. */
 #include "base/json.h"
+#include "cmd/image_event.h"
 #include "cmd/remote.h"
 #include "store/store.h"
 
-static const struct option_spec options[] = { REMOTE_OPTIONS, { 0 } };
+static bool over_quota;
+
+static const struct option_spec options[] = {
+	REMOTE_OPTIONS,
+	{ 0, "over-quota", OPTION_FLAG, &over_quota, NULL, "into this very store, whatever the quotas of its registry say" },
+	{ 0 },
+};
 
 static void print_json(const struct reference *reference, const struct push_result *result, const char *digest)
 {
@@ -43,6 +50,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 	struct progress *progress _cleanup_(progress_free) = progress_new(stdout, !lines);
 	if (remote_flags_read(progress, &remote, err) < 0)
 		return -1;
+	remote.over_quota = over_quota;
 	if (lines) {
 		_cleanup_(freep) char *name = xprintf("%s/%s", reference.registry, reference.repository);
 		printf("The push refers to repository [%s]\n", name);
@@ -52,6 +60,8 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		return -1;
 	progress_free(&progress);
 	print(context, &reference, &result);
+	_cleanup_(freep) char *name = reference_print_familiar(&reference);
+	image_event(store, "push", name, name);
 	return 0;
 }
 
@@ -60,7 +70,8 @@ const struct command command_push = {
 	.group = "Images",
 	.usage = "[OPTIONS] IMAGE",
 	.summary = "Send an image to a registry",
-	.details = "To a registry that serves this very store no byte is moved. Of an image for many platforms those that are here are sent.",
+	.details = "To a registry that serves this very store no byte is moved; its quotas hold, and its webhooks are told.\n"
+		   "Of an image for many platforms those that are here are sent.",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

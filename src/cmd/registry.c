@@ -7,13 +7,12 @@
 
 extern const struct command command_gc, command_fsck;
 
-static const struct {
-	const char *name;
-	const struct command *command;
-} parts[] = {
+static const struct command_part parts[] = {
 	{ "ls", &command_registry_ls },	  { "tags", &command_registry_tags }, { "inspect", &command_registry_inspect },
 	{ "rm", &command_registry_rm },	  { "df", &command_registry_df },     { "retain", &command_registry_retain },
 	{ "gc", &command_gc },		  { "fsck", &command_fsck },
+	{ "health", &command_registry_health },
+	{ 0 },
 };
 
 /* ---- names ---- */
@@ -138,9 +137,9 @@ int registry_list(struct endpoint *endpoint, const char *url, const char *scope,
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
-	const char *names[array_len(parts) + 1] = { NULL };
+	const char *names[array_len(parts)] = { NULL };
 
-	for (size_t i = 0; i < array_len(parts); i++) {
+	for (size_t i = 0; parts[i].name; i++) {
 		names[i] = parts[i].name;
 		if (!str_equal(argv[0], parts[i].name))
 			continue;
@@ -156,7 +155,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 const struct command command_registry = {
 	.name = "registry",
 	.group = "Registry",
-	.usage = "ls|tags|inspect|rm|df|retain|gc|fsck [OPTIONS] …",
+	.usage = "ls|tags|inspect|rm|df|retain|gc|fsck|health [OPTIONS] …",
 	.summary = "Look after what this store publishes",
 	.details = "  ls [PATTERN|HOST:PORT]           repositories\n"
 		   "  tags REPOSITORY                  tags with digests, platforms and sizes\n"
@@ -165,8 +164,10 @@ const struct command command_registry = {
 		   "  df                               what each repository holds\n"
 		   "  retain                           applies retention rules now; --dry-run shows what they would take\n"
 		   "  gc, fsck                         as 'sampan gc' and 'sampan fsck'\n"
+		   "  health [HOST:PORT]               is a registry ready? For probes that have neither shell nor curl\n"
 		   "REPOSITORY is one of this store, or HOST:PORT/NAME of another registry for ls, tags, inspect and rm.\n"
 		   "'sampan registry ls --help' and so on tell more.",
+	.parts = parts,
 	.min_args = 1,
 	.max_args = -1,
 	.stop_at_argument = true,

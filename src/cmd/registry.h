@@ -24,5 +24,5 @@ int registry_ask(struct endpoint *endpoint, const char *method, const char *url,
 int registry_list(struct endpoint *endpoint, const char *url, const char *scope, const char *key, struct strlist *ret, struct error *err);
 
 extern const struct command command_registry_ls, command_registry_tags, command_registry_inspect, command_registry_rm, command_registry_df,
-	command_registry_retain;
+	command_registry_retain, command_registry_health;
 #endif

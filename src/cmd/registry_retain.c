@@ -1,9 +1,6 @@
 /* sampan registry retain: retention now, by the rules of the settings file or of the command line. */
 #include <stdio.h>
-#include <unistd.h>
 
-#include "base/fd.h"
-#include "base/json.h"
 #include "cmd/registry.h"
 #include "registry/config.h"
 
@@ -70,24 +67,6 @@ static int apply(struct context *context, struct store *store, const struct keep
 	return 0;
 }
 
-/* The rules alone: other sections may need what only the server has, a secret in its environment say. */
-static int rules_of_settings(struct store *store, struct registry_options *settings, struct error *err)
-{
-	enum { SETTINGS_MAX = 1 << 20 };
-	_cleanup_(freep) char *path = config ? xstrdup(config) : path_join(store_path(store), "registry.json");
-	struct buf text _cleanup_(buf_free) = { 0 };
-
-	if (!config && access(path, F_OK) < 0)
-		return 0;
-	if (file_read(AT_FDCWD, path, SETTINGS_MAX, &text, err) < 0)
-		return -1;
-	_cleanup_(json_release) json_t *root = json_parse(text.data ? text.data : "", text.len, "settings", err);
-	const json_t *section = json_object_get(root, "retention");
-	if (!root || (section && retention_config(settings, section, err) < 0))
-		return error_wrap(err, "cannot use %s", path);
-	return 0;
-}
-
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
 	struct registry_options settings _cleanup_(registry_options_clear) = { 0 };
@@ -102,7 +81,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		settings.keep.rules_len = 1;
 		if (rule_here(argc, argv, settings.keep.rules, err) < 0)
 			return -1;
-	} else if (rules_of_settings(store, &settings, err) < 0) {
+	} else if (config_load_section(context->root, config, "retention", &settings, err) < 0) {
 		return -1;
 	}
 	return apply(context, store, &settings.keep, err);

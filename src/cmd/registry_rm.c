@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cmd/registry.h"
+#include "remote/publish.h"
 
 static bool all;
 
@@ -11,16 +12,30 @@ static const struct option_spec options[] = {
 	{ 0 },
 };
 
+/* The webhooks of a server of this store are told. */
+static int remove_here(const struct registry_name *name, const char *tag, struct error *err)
+{
+	const char *repository = name->reference.repository;
+	struct digest digest = name->reference.digest;
+	char text[DIGEST_TEXT_SIZE];
+
+	if (tag && store_tag_get(name->store, "", repository, tag, &digest, err) < 0)
+		return -1;
+	if (tag ? store_tag_delete(name->store, "", repository, tag, err) < 0 : store_manifest_delete(name->store, "", repository, &digest, err) < 0)
+		return -1;
+	publish_note(name->store, &(struct publish_notice){ .action = "delete", .repository = repository, .tag = tag,
+							    .digest = digest_print(&digest, text), .size = -1 });
+	return 0;
+}
+
 static int remove_one(const struct registry_name *name, const char *tag, struct error *err)
 {
 	const struct reference *reference = &name->reference;
 	char digest[DIGEST_TEXT_SIZE];
 	const char *item = tag ? tag : digest_print(&reference->digest, digest);
 
-	if (name->store && tag)
-		return store_tag_delete(name->store, "", reference->repository, tag, err);
 	if (name->store)
-		return store_manifest_delete(name->store, "", reference->repository, &reference->digest, err);
+		return remove_here(name, tag, err);
 	struct answer answer _cleanup_(answer_clear) = { 0 };
 	_cleanup_(freep) char *url = xprintf("/v2/%s/manifests/%s", reference->repository, item);
 	_cleanup_(freep) char *scope = xprintf("repository:%s:delete,pull,push", reference->repository);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "cmd/image_event.h"
 #include "run/run.h"
 #include "store/store.h"
 
@@ -32,8 +33,9 @@ static void rows_clear(struct rows *rows)
 /* What was done, as docker's API has it: [{"Untagged": …}, {"Deleted": …}]. */
 static json_t *actions;
 
-static void act(struct context *context, const char *action, const char *what)
+static void act(struct context *context, struct store *store, const char *action, const char *what)
 {
+	image_event(store, str_equal(action, "Deleted") ? "delete" : "untag", what, what);
 	json_array_append_new(actions, json_pack("{s:s}", action, what));
 	if (context->format == FORMAT_TEXT)
 		printf("%s: %s\n", action, what);
@@ -166,14 +168,14 @@ static int check_chosen(struct store *store, const struct rows *rows, const bool
 
 /* ---- removing ---- */
 
-static void print_untagged(struct context *context, const struct image_row *row)
+static void print_untagged(struct context *context, struct store *store, const struct image_row *row)
 {
 	struct reference name = { .registry = row->registry, .repository = row->repository, .tag = row->tag };
 
 	if (!row->tag)
 		return;
 	_cleanup_(freep) char *text = reference_print_familiar(&name);
-	act(context, "Untagged", text);
+	act(context, store, "Untagged", text);
 }
 
 static const struct image_row *find_row(const struct rows *rows, const struct image_row *like, const char *tag)
@@ -223,14 +225,14 @@ static int remove_row(struct context *context, struct store *store, const struct
 
 	if (row->tag && store_tag_delete(store, row->registry, row->repository, row->tag, err) < 0)
 		return -1;
-	print_untagged(context, row);
+	print_untagged(context, store, row);
 	if (store_images(store, &rest.items, &rest.len, err) < 0)
 		return -1;
 	if (!find_row(&rest, row, NULL))
 		return 0;
 	int left = remove_nameless(store, &rest, row, err) < 0 ? -1 : still_there(store, &row->id, err);
 	if (left == 0)
-		act(context, "Deleted", digest_print(&row->id, text));
+		act(context, store, "Deleted", digest_print(&row->id, text));
 	return left < 0 ? -1 : 0;
 }
 

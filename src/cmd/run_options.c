@@ -21,14 +21,14 @@
 	X(pids_limit, "pids-limit", 0, "N", "limit the number of its processes")                                             \
 	X(ulimit, "ulimit", 0, "NAME=SOFT[:HARD]", "a limit of each process: nofile=1024:4096")                          \
 	X(shm_size, "shm-size", 0, "SIZE", "of /dev/shm (64m)")                                                            \
-	X(restart, "restart", 0, "POLICY", "no, on-failure[:N], always or unless-stopped")                                \
+	X(restart, "restart", 0, "no|on-failure[:N]|always|unless-stopped", "when it is started again")                                \
 	X(add_host, "add-host", 0, "NAME:ADDRESS", "a line for its /etc/hosts")                                            \
 	X(dns, "dns", 0, "ADDRESS", "a name server, in place of this machine's")                                      \
 	X(cap_add, "cap-add", 0, "CAPABILITY", "a right more than docker's default: NET_ADMIN, ALL")                      \
 	X(cap_drop, "cap-drop", 0, "CAPABILITY", "a right less")                                                           \
 	X(device, "device", 0, "PATH[:INSIDE][:rwm]", "a device file of this machine")                                   \
 	X(security_opt, "security-opt", 0, "OPTION", "no-new-privileges, seccomp=unconfined or seccomp=FILE")                  \
-	X(log_opt, "log-opt", 0, "NAME=VALUE", "max-size=10m: when its log begins anew")                                  \
+	X(log_opt, "log-opt", 0, "NAME=VALUE", "max-size=10m: when its log begins anew; max-file=3: how many are kept")                                  \
 	X(gpus, "gpus", 0, "WHICH", "not supported")
 #define HOST_FLAGS(X)                                                                   \
 	X(rm, "rm", "remove it when it has ended")                                          \
@@ -58,6 +58,7 @@ static const char *const host_flags[] = {
 	HOST_FLAGS(X)
 #undef X
 };
+static struct strlist aliases;
 static struct strlist host_list_values[HOST_LISTS_LEN];
 static bool host_flag_values[HOST_FLAGS_LEN];
 
@@ -80,7 +81,8 @@ const struct option_spec run_options[] = {
 	{ 'w', "workdir", OPTION_STRING, &cwd, "DIR", "working directory" },
 	{ 'u', "user", OPTION_STRING, &user, "USER[:GROUP]", "run as this user of the image, or id" },
 	{ 0, "entrypoint", OPTION_STRING, &entrypoint, "PROGRAM", "instead of the image's ENTRYPOINT" },
-	{ 0, "network", OPTION_STRING, &network, "default|host|none", "its own network, this machine's, or none" },
+	{ 0, "network", OPTION_STRING, &network, "default|host|none|NETWORK", "its own network, this machine's, none, or one of 'sampan network'" },
+	{ 0, "network-alias", OPTION_LIST, &aliases, "NAME", "one more name on that network" },
 	{ 'h', "hostname", OPTION_STRING, &hostname, "NAME", "its host name" },
 	{ 'l', "label", OPTION_LIST, &labels, "KEY=VALUE", "add a label" },
 	{ 0, "stop-signal", OPTION_STRING, &stop_signal, "SIGNAL", "what stop sends (the image's, or SIGTERM)" },
@@ -199,8 +201,8 @@ static int read_host(json_t *host, struct error *err)
 {
 	enum network_mode mode;
 
-	if (network && network_mode_parse(network, &mode, err) < 0)
-		return -1;
+	if (aliases.len && (!network || network_mode_parse(network, &mode, NULL) == 0))
+		return error_set(err, ERROR_USAGE, "--network-alias needs a network with a name: --network NAME");
 	host_config_take(host, "network", network ? network : "default", err);
 	for (size_t i = 0; i < HOST_FLAGS_LEN; i++)
 		if (host_flag_values[i] && host_config_take(host, host_flags[i], "true", err) < 0)
@@ -256,8 +258,13 @@ int run_options_read(struct store *store, int argc, char **argv, struct containe
 		return error_set(err, ERROR_USAGE, "--stop-timeout %s: a number of seconds is needed", stop_timeout);
 	if (read_host(ret->host, err) < 0 || read_health(ret, err) < 0)
 		return -1;
-	if (network)
-		network_mode_parse(network, &ret->network, NULL);
+	if (network && network_mode_parse(network, &ret->network, NULL) < 0) {
+		json_t *there _cleanup_(json_release) = network_inspect(store, network, err);
+		if (!there) /* before an image is pulled for it */
+			return -1;
+		ret->network_name = network;
+		ret->aliases = aliases;
+	}
 	for (size_t i = 0; i < env_files.len; i++)
 		if (read_env_file(env_files.items[i], &ret->env, err) < 0)
 			return -1;

@@ -8,7 +8,7 @@ static const char *output = "-", *type;
 
 static const struct option_spec options[] = {
 	{ 'o', "output", OPTION_STRING, &output, "FILE", "write to a file (default: stdout)" },
-	{ 0, "type", OPTION_STRING, &type, "TYPE", "docker (also an OCI layout; the default) or oci" },
+	{ 0, "type", OPTION_STRING, &type, "docker|oci", "docker (the default) is an OCI layout as well" },
 	{ 0 },
 };
 

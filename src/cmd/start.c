@@ -46,7 +46,7 @@ const struct command command_start = {
 	.group = "Containers",
 	.usage = "[OPTIONS] CONTAINER… | --all-restart",
 	.summary = "Start containers",
-	.details = "--all-restart is for the boot: containers with --restart always or unless-stopped come back, as dist/systemd/sampan-restart.service\n"
+	.details = "--all-restart is for the boot: containers with --restart always or unless-stopped come back, as sampan-restart.service\n"
 		   "has it; those that were stopped by hand and are unless-stopped don't.",
 	.options = options,
 	.max_args = -1,

@@ -1,5 +1,6 @@
 /* sampan tag: one more name for an image; no byte is copied. */
 #include "cmd/command.h"
+#include "cmd/image_event.h"
 #include "store/store.h"
 
 /* The exact name goes first, so that an index keeps all its platforms and needs none of this machine's; then ids. */
@@ -33,7 +34,12 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 		return error_set(err, ERROR_USAGE, "'%s' has a digest: a new name is NAME[:TAG]", argv[1]);
 	if (store_open(context->root, &store, err) < 0 || find(store, argv[0], &from, &top, err) < 0)
 		return -1;
-	return store_tag_copy(store, from.registry, from.repository, &top, to.registry, to.repository, to.tag, err);
+	if (store_tag_copy(store, from.registry, from.repository, &top, to.registry, to.repository, to.tag, err) < 0)
+		return -1;
+	_cleanup_(freep) char *name = reference_print_familiar(&to);
+	char text[DIGEST_TEXT_SIZE];
+	image_event(store, "tag", digest_print(&top, text), name);
+	return 0;
 }
 
 const struct command command_tag = {

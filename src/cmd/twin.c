@@ -203,7 +203,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 const struct command command_twin = {
 	.name = "twin",
 	.group = "Building",
-	.usage = "build|verify IMAGE, ls, rm NAME",
+	.usage = "build|verify IMAGE | ls | rm NAME",
 	.summary = "Programs that make emulated builds quick",
 	.details = "A twin is a program of this machine that does the very same as the image's program for another machine. `sampan build` makes\n"
 		   "a set of them by itself when it first needs one; `twin build` makes it beforehand, `twin verify` runs what IMAGE has in both\n"

@@ -9,7 +9,7 @@ static const char *restart, *memory, *cpus, *pids_limit;
 static json_t *host;
 
 static const struct option_spec options[] = {
-	{ 0, "restart", OPTION_STRING, &restart, "POLICY", "no, on-failure[:N], always or unless-stopped" },
+	{ 0, "restart", OPTION_STRING, &restart, "no|on-failure[:N]|always|unless-stopped", "when it is started again" },
 	{ 'm', "memory", OPTION_STRING, &memory, "SIZE", "limit its memory: 256m" },
 	{ 0, "cpus", OPTION_STRING, &cpus, "N", "limit its share of CPUs: 1.5" },
 	{ 0, "pids-limit", OPTION_STRING, &pids_limit, "N", "limit the number of its processes" },

@@ -155,7 +155,7 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 const struct command command_volume = {
 	.name = "volume",
 	.group = "Containers",
-	.usage = "create [NAME] | ls | inspect NAME… | rm NAME… | prune",
+	.usage = "create [NAME] | ls | inspect VOLUME… | rm VOLUME… | prune",
 	.summary = "Folders with names that outlive containers",
 	.details = "'sampan run -v NAME:/PATH' makes one, too. prune removes those that no container has, running or not.",
 	.options = options,

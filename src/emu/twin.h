@@ -6,6 +6,7 @@
  * so that a build finds it by itself; it may be pushed and pulled like any other image. */
 #ifndef EMU_TWIN_H
 #define EMU_TWIN_H
+#include "base/embedded.h"
 #include "emu/dispatch/table.h"
 #include "store/store.h"
 
@@ -39,6 +40,7 @@ int twin_make(struct store *store, const struct twin_source *source, const char 
 	      struct error *err);
 
 /* ---- using a set (twin_set.c) ---- */
+extern const struct embedded_file dispatcher_file[]; /* the program of dispatch/ */
 struct twin_set {
 	char *tree; /* the unpacked image, absolute; owned */
 	json_t *list;

@@ -11,7 +11,6 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "emu/binfmt.h"
-#include "emu/dispatch/embedded.h"
 #include "emu/twin.h"
 #include "store/layer.h"
 
@@ -224,7 +223,7 @@ int twin_set_prepare(const struct twin_set *set, const struct platform *platform
 	_cleanup_(freep) char *path = path_join(folder, "state");
 
 	if (make_table(set, platform, &table, err) < 0 || write_file(folder, "table", table.data, table.len, 0444, err) < 0 ||
-	    write_file(folder, "dispatcher", dispatcher_bytes, dispatcher_size, 0755, err) < 0)
+	    write_file(folder, "dispatcher", dispatcher_file->bytes, dispatcher_file->len, 0755, err) < 0)
 		return -1;
 	/* whoever runs in the step writes there, as whichever user */
 	if (write_file(folder, "state", &state.entries_len, sizeof state.entries_len, 0666, err) < 0)

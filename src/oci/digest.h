@@ -25,6 +25,8 @@ char *digest_print(const struct digest *digest, char out[DIGEST_TEXT_SIZE]);
 /* Only the hex; `out` is returned. */
 char *digest_hex(const struct digest *digest, char out[DIGEST_TEXT_SIZE]);
 bool digest_equal(const struct digest *a, const struct digest *b);
+/* How SHA-256 is computed on this processor: "nettle", or the instructions that we use ourselves (sha256.h). */
+const char *digest_sha256_way(void);
 void digest_of(enum digest_algorithm algorithm, const void *bytes, size_t len, struct digest *ret);
 
 /* A running digest; a value that may be copied to fork the state. */

@@ -15,7 +15,7 @@
 
 static int identify(struct request *request, int *ret_wait, struct error *err)
 {
-	struct access *access = request->server->access;
+	struct access *access = request->settings->access;
 	struct authorization authorization _cleanup_(authorization_clear) = { 0 };
 	const char *certificate = request_client_name(request);
 
@@ -52,7 +52,7 @@ static char *scope_of(const struct request *request, enum action action)
 
 static void challenge(struct request *request, enum action action, const char *why)
 {
-	const struct access *access = request->server->access;
+	const struct access *access = request->settings->access;
 	_cleanup_(freep) char *scope = scope_of(request, action), *own = NULL;
 	struct buf text _cleanup_(buf_free) = { 0 };
 
@@ -91,7 +91,7 @@ static bool refuse_identity(struct request *request, enum action action, int wai
 static bool refuse_action(struct request *request, enum action action)
 {
 	const struct caller *caller = &request->caller;
-	bool by_rules = caller_actions(request->server->access, caller, request->target.repository) & ACTION_BIT(action);
+	bool by_rules = caller_actions(request->settings->access, caller, request->target.repository) & ACTION_BIT(action);
 
 	if (caller->kind == CALLER_ANONYMOUS) {
 		request_fail(request, MHD_HTTP_UNAUTHORIZED, "UNAUTHORIZED", "log in first");
@@ -109,7 +109,7 @@ static bool refuse_action(struct request *request, enum action action)
 
 bool access_allows(const struct request *request, enum action action, const char *repository)
 {
-	const struct access *access = request->server->access;
+	const struct access *access = request->settings->access;
 	const struct caller *caller = &request->caller;
 	unsigned bit = ACTION_BIT(action);
 
@@ -120,7 +120,7 @@ bool access_allows(const struct request *request, enum action action, const char
 
 bool access_shows(const struct request *request, const char *repository)
 {
-	return caller_actions(request->server->access, &request->caller, repository) & ACTION_BIT(ACTION_PULL);
+	return caller_actions(request->settings->access, &request->caller, repository) & ACTION_BIT(ACTION_PULL);
 }
 
 bool access_permits(struct request *request, enum action action)
@@ -134,7 +134,7 @@ bool access_permits(struct request *request, enum action action)
 		request_fail(request, MHD_HTTP_FORBIDDEN, "DENIED", "nobody may do this");
 		return false;
 	}
-	if (request->server->access->open)
+	if (request->settings->access->open)
 		return true;
 	if (identify(request, &wait, &err) < 0)
 		return refuse_identity(request, action, wait, &err);
@@ -147,7 +147,7 @@ bool access_is_public(const struct request *request, const char *repository)
 {
 	const struct caller anonymous = { .kind = CALLER_ANONYMOUS };
 
-	return caller_actions(request->server->access, &anonymous, repository) & ACTION_BIT(ACTION_PULL);
+	return caller_actions(request->settings->access, &anonymous, repository) & ACTION_BIT(ACTION_PULL);
 }
 
 void access_widen(struct request *request, const char *from)
@@ -223,7 +223,7 @@ static void say(struct access *access, bool local)
 			 access->anonymous & ACTION_BIT(ACTION_PUSH) ? "pull and push" : access->anonymous ? "pull" : "do nothing");
 }
 
-int access_start(struct store *store, struct access_settings *settings, bool local, struct access **ret, struct error *err)
+int access_start(struct store *store, struct access_settings *settings, bool local, struct access *before, struct access **ret, struct error *err)
 {
 	struct access *access _cleanup_(access_stop) = xnew(struct access);
 	unsigned char secret[ED25519_KEY_SIZE];
@@ -237,6 +237,8 @@ int access_start(struct store *store, struct access_settings *settings, bool loc
 	proofs_init(&access->tokens);
 	sem_init(&access->password_turns, 0, PASSWORD_CHECKS);
 	damping_init(&access->damping);
+	if (before)
+		damping_copy(&access->damping, &before->damping);
 	access->anonymous = local && !asked ? ACTIONS_ALL : ACTION_BIT(ACTION_PULL) | ACTION_BIT(ACTION_CATALOG);
 	if (settings->anonymous_set)
 		access->anonymous = settings->anonymous;

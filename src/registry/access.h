@@ -91,8 +91,9 @@ struct access {
 	bool open;	    /* everybody may do everything: nobody is asked */
 	unsigned anonymous; /* where there are no rules */
 };
-/* `local`: only this machine reaches the server. Makes the first account where it is needed, and says its password. Settings may be NULL. */
-int access_start(struct store *store, struct access_settings *settings, bool local, struct access **ret, struct error *err);
+/* `local`: only this machine reaches the server. Makes the first account where it is needed, and says its password. Settings may be NULL. `before`: whose guesses are
+ * remembered, or NULL. */
+int access_start(struct store *store, struct access_settings *settings, bool local, struct access *before, struct access **ret, struct error *err);
 void access_stop(struct access **at);
 
 /* ---- callers, caller.c ---- */

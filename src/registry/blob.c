@@ -66,14 +66,22 @@ void blob_part_describe(struct request *request, const char *digest, const struc
 			    (long long)part->size);
 }
 
-static void blob_send(struct request *request, const char *digest, int *fd, int64_t size)
+/* Somebody takes it: from its start, since a pull that is continued by ranges is one. */
+static void blob_pulled(struct request *request, const struct digest *digest, const struct blob_part *part)
+{
+	if (!request->head && !part->start)
+		event_note_blob(request, "pull", digest, part->size, NULL);
+}
+
+static void blob_send(struct request *request, const struct digest *digest, const char *text, int *fd, int64_t size)
 {
 	struct blob_part part;
 
-	if (!blob_part_choose(request, digest, size, &part))
+	if (!blob_part_choose(request, text, size, &part))
 		return;
 	request_answer_file(request, blob_part_status(&part), "application/octet-stream", fd_steal(fd), part.start, part.len);
-	blob_part_describe(request, digest, &part);
+	blob_part_describe(request, text, &part);
+	blob_pulled(request, digest, &part);
 }
 
 /* A small one comes verified, and is sent from memory. */
@@ -88,7 +96,8 @@ static int blob_send_small(struct request *request, const struct digest *digest,
 		return 0;
 	request_answer(request, blob_part_status(&part), "application/octet-stream", part.len ? bytes.data + part.start : NULL, (size_t)part.len);
 	blob_part_describe(request, text, &part);
-	recent_keep(request, digest, NULL, part.len);
+	blob_pulled(request, digest, &part);
+	recent_keep(request, digest, NULL, &bytes);
 	return 0;
 }
 
@@ -102,7 +111,8 @@ static int blob_answer(struct request *request, const struct digest *digest, str
 		return -1;
 	if (size <= RECENT_BYTES_MAX)
 		return blob_send_small(request, digest, digest_print(digest, text), err);
-	blob_send(request, digest_print(digest, text), &fd, size);
+	if (!request->plain) /* front.c leaves large ones to others */
+		blob_send(request, digest, digest_print(digest, text), &fd, size);
 	return 0;
 }
 
@@ -122,6 +132,12 @@ void blob_get(struct request *request)
 		request_fail_error(request, &err, "BLOB_UNKNOWN", "DIGEST_INVALID");
 }
 
+static void blob_deleted(struct request *request, const struct digest *digest)
+{
+	request_answer(request, MHD_HTTP_ACCEPTED, NULL, NULL, 0);
+	event_note_blob(request, "delete", digest, -1, NULL);
+}
+
 void blob_delete(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
@@ -132,5 +148,5 @@ void blob_delete(struct request *request)
 	if (store_blob_unlink(request->server->store, "", request->target.repository, &digest, &err) < 0)
 		request_fail_error(request, &err, "BLOB_UNKNOWN", "DIGEST_INVALID");
 	else
-		request_answer(request, MHD_HTTP_ACCEPTED, NULL, NULL, 0);
+		blob_deleted(request, &digest);
 }

@@ -131,6 +131,16 @@ int config_get_period(const json_t *object, const char *key, int64_t *ret, struc
 	return 1;
 }
 
+static int apply_section(const json_t *settings, const char *key, struct registry_options *options, struct error *err)
+{
+	const json_t *section = json_object_get(settings, key);
+
+	for (size_t i = 0; section && i < array_len(sections); i++)
+		if (str_equal(sections[i].key, key) && sections[i].read(options, section, err) < 0)
+			return error_wrap(err, "'%s'", key);
+	return 0;
+}
+
 static int apply(const json_t *settings, struct registry_options *options, struct error *err)
 {
 	const char *known[array_len(sections) + 1] = { NULL };
@@ -139,15 +149,14 @@ static int apply(const json_t *settings, struct registry_options *options, struc
 		known[i] = sections[i].key;
 	if (config_check_keys(settings, known, err) < 0)
 		return -1;
-	for (size_t i = 0; i < array_len(sections); i++) {
-		const json_t *section = json_object_get(settings, sections[i].key);
-		if (section && sections[i].read(options, section, err) < 0)
-			return error_wrap(err, "'%s'", sections[i].key);
-	}
+	for (size_t i = 0; i < array_len(sections); i++)
+		if (apply_section(settings, sections[i].key, options, err) < 0)
+			return -1;
 	return 0;
 }
 
-int config_load(const char *root, const char *path, struct registry_options *options, struct error *err)
+/* All sections, or one (`key`). */
+static int load(const char *root, const char *path, const char *key, struct registry_options *options, struct error *err)
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct error mine _cleanup_(error_clear) = { 0 };
@@ -160,7 +169,17 @@ int config_load(const char *root, const char *path, struct registry_options *opt
 		return -1;
 	}
 	json_t *settings _cleanup_(json_release) = json_parse(text.data ? text.data : "", text.len, "settings", err);
-	if (!settings || apply(settings, options, err) < 0)
+	if (!settings || (key ? apply_section(settings, key, options, err) : apply(settings, options, err)) < 0)
 		return error_wrap(err, "cannot use %s", found);
 	return 0;
+}
+
+int config_load(const char *root, const char *path, struct registry_options *options, struct error *err)
+{
+	return load(root, path, NULL, options, err);
+}
+
+int config_load_section(const char *root, const char *path, const char *key, struct registry_options *options, struct error *err)
+{
+	return load(root, path, key, options, err);
 }

@@ -13,6 +13,9 @@ typedef int config_read_fn(struct registry_options *options, const json_t *secti
  * are kept. */
 int config_load(const char *root, const char *path, struct registry_options *options, struct error *err);
 
+/* One section alone, for commands: others may need what only the server has, a secret in its environment say. */
+int config_load_section(const char *root, const char *path, const char *key, struct registry_options *options, struct error *err);
+
 /* For sections: fails with ERROR_INVALID on a key of `object` that is not in `known` (NULL-terminated). */
 int config_check_keys(const json_t *object, const char *const *known, struct error *err);
 /* The same: a time like "30s", "5m", "12h", "7d", "4w" in seconds. 1 if the key is there; 0, and *ret is as it was, if not. */

@@ -1,6 +1,6 @@
 /* Connections: how many there are, and how long they may do nothing.
  *
- * The library gives each a thread, and its own time-out only sees silence, so one that sends a byte now and then is ended here: who has not
+ * The library gives each a thread, or the front has it; the library's time-out only sees silence, so one that sends a byte now and then is ended here: who has not
  * completed the headers of a request in HEADERS_SECONDS (a TLS handshake included), or sends a body, or takes an answer, slower than RATE, is
  * shut down.
  * When there are too many, a new one takes the place of the one that has been idle for longest: a crowd that only waits keeps nobody out. */
@@ -98,17 +98,11 @@ static void answer_tls_hello(int fd)
 		send(fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void connection_add(struct server *server, struct MHD_Connection *handle, void **at)
+struct connection *connection_add(struct server *server, int fd, struct identity *identity, bool visits)
 {
 	struct connection *connection = xnew(struct connection);
 
-	connection->fd = fcntl(MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, F_DUPFD_CLOEXEC, 0);
-	connection->since = now_seconds();
-	const union MHD_ConnectionInfo *tls = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION); /* NULL: plain HTTP */
-	if (tls && tls->tls_session)
-		connection->identity = tls_begin(server->tls, tls->tls_session);
-	else
-		answer_tls_hello(connection->fd);
+	*connection = (struct connection){ .fd = fd, .since = now_seconds(), .identity = identity, .visits = visits };
 	pthread_mutex_lock(&server->lock);
 	connections_make_room(server);
 	connection->next = server->connections;
@@ -118,10 +112,10 @@ static void connection_add(struct server *server, struct MHD_Connection *handle,
 	server->connections = connection;
 	server->connected++;
 	pthread_mutex_unlock(&server->lock);
-	*at = connection;
+	return connection;
 }
 
-static void connection_remove(struct server *server, struct connection *connection)
+int connection_remove(struct server *server, struct connection *connection)
 {
 	pthread_mutex_lock(&server->lock);
 	*connection->at = connection->next;
@@ -130,20 +124,34 @@ static void connection_remove(struct server *server, struct connection *connecti
 	server->connected--;
 	server->leaving -= connection->leaving;
 	transfer_end(connection);
+	settings_release(connection);
 	pthread_mutex_unlock(&server->lock);
-	fd_close(&connection->fd);
+	int fd = connection->fd;
 	if (connection->identity)
 		tls_end(server->tls, &connection->identity);
 	free(connection->client_name);
 	free(connection);
+	return fd;
+}
+
+static struct connection *connection_begin(struct server *server, struct MHD_Connection *handle)
+{
+	int fd = fcntl(MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, F_DUPFD_CLOEXEC, 0);
+	const union MHD_ConnectionInfo *tls = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION); /* NULL: plain HTTP */
+	struct identity *identity = tls && tls->tls_session ? tls_begin(server->tls, tls->tls_session) : NULL;
+
+	if (!tls || !tls->tls_session)
+		answer_tls_hello(fd);
+	return connection_add(server, fd, identity, false);
 }
 
 void connection_notify(void *data, struct MHD_Connection *handle, void **at, enum MHD_ConnectionNotificationCode code)
 {
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		connection_add(data, handle, at);
+		*at = connection_begin(data, handle);
 	} else if (*at) {
-		connection_remove(data, *at);
+		int fd = connection_remove(data, *at);
+		fd_close(&fd);
 		*at = NULL;
 	}
 }
@@ -193,14 +201,15 @@ static bool answer_dawdles(struct connection *connection, int64_t now, int secon
 
 static bool connection_dawdles(const struct server *server, struct connection *connection, int64_t now)
 {
-	const struct registry_options *options = server->options;
+	const struct registry_options *options = server->settings->options; /* we are who changes it */
 	int headers = options->headers_seconds ? options->headers_seconds : HEADERS_SECONDS;
+	int silence = options->silence_seconds ? options->silence_seconds : SILENCE_SECONDS;
 	int transfer = options->transfer_seconds ? options->transfer_seconds : TRANSFER_SECONDS;
 	bool running = connection_runs(connection);
 	int64_t age = now - connection_since(connection);
 
 	if (!running)
-		return age > headers;
+		return age > headers || (connection->visits && age > silence);
 	if (!__atomic_load_n(&connection->receiving, __ATOMIC_RELAXED))
 		return answer_dawdles(connection, now, transfer);
 	return age > transfer && __atomic_load_n(&connection->received, __ATOMIC_RELAXED) < age * RATE;

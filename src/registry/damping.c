@@ -24,6 +24,14 @@ void damping_init(struct damping *damping)
 		abort();
 }
 
+void damping_copy(struct damping *damping, struct damping *from)
+{
+	pthread_mutex_lock(&from->lock);
+	memcpy(damping->seed, from->seed, sizeof damping->seed);
+	memcpy(damping->buckets, from->buckets, sizeof damping->buckets);
+	pthread_mutex_unlock(&from->lock);
+}
+
 static uint64_t key_of(const struct damping *damping, enum damping_kind kind, const char *name)
 {
 	struct digester digester;

@@ -23,6 +23,8 @@ struct damping {
 	} buckets[DAMPING_BUCKETS];
 };
 void damping_init(struct damping *damping);
+/* What another one has counted. */
+void damping_copy(struct damping *damping, struct damping *from);
 /* The name to count an address under: of IPv6 its /64, since a host has as many addresses in that as it likes. `out` is returned. */
 enum { DAMPING_NAME_SIZE = 64 };
 char *damping_network(const char *address, char out[DAMPING_NAME_SIZE]);

@@ -1,7 +1,8 @@
 /* Inside the registry: the life of a request.
  *
  * Every connection has a thread of its own, so whatever a handler does (hashing, a sync that takes seconds) stalls nobody else. Idle, a
- * connection costs a few pages of stack; the number of connections is bounded.
+ * connection costs a few pages of stack; the number of connections is bounded. Only those of plain HTTP that ask for nothing but small things have none
+ * (front.c).
  *
  * A request is served in up to three calls of the operation that its method and route choose: `begin` when the headers are there, `data`
  * for each piece of a body, `end` when the body is complete. Whichever calls request_answer first decides the answer; the rest of the
@@ -17,18 +18,18 @@
 #include "registry/origin.h"
 #include "registry/registry.h"
 #include "registry/route.h"
+#include "registry/settings.h"
 #include "store/store.h"
 
+struct plain;
 struct server {
 	struct store *store;
-	struct access *access;
-	struct tls *tls;	     /* NULL: no certificate */
-	const struct origin *origin; /* where clients see us; borrowed */
-	const struct registry_options *options; /* borrowed */
-	struct proxy *proxy;  /* NULL: no upstreams; borrowed */
+	struct tls *tls; /* NULL: no certificate */
+	const struct registry_options *options; /* of the start: what can't change later; borrowed */
+	struct settings *settings; /* the newest, older ones behind it; only the main thread reads it without settings_take */
+	bool local;		   /* only this machine reaches us */
 	struct observer *observer;
 	struct keeper *keeper;
-	struct quotas *quotas; /* NULL: none */
 	struct recent *recent;
 	pthread_mutex_t lock; /* of the list of connections */
 	pthread_cond_t calm;  /* signalled when `running` falls to 0 */
@@ -36,6 +37,7 @@ struct server {
 	size_t places;		   /* for connections; behind them the longest idle one is ended */
 	size_t connected, leaving; /* how many there are; of these, how many were told to end */
 	size_t running; /* requests that have begun and not ended; atomic */
+	int64_t large_bytes; /* of large manifests that are on their way in; atomic */
 	uint64_t served; /* requests that have ended, ever; atomic */
 	bool stopping;	/* answers end their connections */
 };
@@ -46,11 +48,13 @@ struct connection {
 	struct connection *next, **at;
 	int fd;
 	bool leaving;
+	bool visits;	  /* the front has it (front.c), not the library */
 	bool running;	  /* atomic, as the next three */
 	int64_t since;	  /* seconds: accept, begin or end of the last request */
 	int64_t received; /* bytes of the running request's body */
 	bool receiving;	  /* the body of the running request isn't complete */
 	int64_t acknowledged, acknowledged_at; /* bytes and seconds when an answer that waits for its reader was looked at; 0 seconds: none waits */
+	struct settings *settings; /* of its last request */
 	struct transfer *transfer; /* the blob that is on its way (overview.h), or NULL; owned */
 	struct identity *identity; /* of TLS; NULL: plain HTTP */
 	bool named;
@@ -59,8 +63,11 @@ struct connection {
 
 struct request {
 	struct server *server;
+	struct settings *settings;	   /* while it lasts */
 	struct connection *about;	   /* its connection's entry */
-	struct MHD_Connection *connection;
+	struct MHD_Connection *connection; /* NULL: it came to front.c, and `plain` and `peer` are what is known of it; both borrowed */
+	const struct plain *plain;
+	const struct sockaddr *peer;
 	const char *method;
 	const struct operation *operation; /* NULL once it failed before it began */
 	struct target target;
@@ -71,6 +78,7 @@ struct request {
 	bool stale;			   /* what is answered could not be checked with the upstream */
 	int64_t stale_age;		   /* seconds since it was; -1: unknown */
 	bool begun, close;		   /* close: the connection can't be used again */
+	bool endless;			   /* nobody knows where the body ends */
 	bool head;
 	struct forwarded *forwarded;	   /* see origin.c; NULL until it is asked for; owned */
 	char client_text[ADDRESS_TEXT_SIZE];
@@ -85,6 +93,7 @@ struct request {
 
 	int64_t content_length;		   /* -1: chunked */
 	struct buf body;		   /* of manifests */
+	int64_t body_counted;		   /* as much of it as is in large_bytes */
 	struct upload *upload;		   /* of uploads, locked while the request lasts */
 	bool upload_known;		   /* a client knows its id: keep it if the connection breaks */
 	int64_t received;
@@ -116,14 +125,25 @@ void *request_created(void *server, const char *target, struct MHD_Connection *c
 enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
 			       const char *bytes, size_t *bytes_len, void **at);
 void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why);
+/* What they do, for front.c. A request runs from one mark to the other; request_end sets the second itself. */
+struct request *request_new(struct server *server, struct connection *about, const char *target);
+void request_mark(struct request *request, bool running);
+void request_log(struct request *request); /* when it is answered */
+void request_end(struct request *request, bool complete); /* frees it */
 
 /* ---- connection.c ---- */
-enum { CONNECTIONS_SPARE = 64 }; /* of each listener, for new ones while old ones leave */
+enum {
+	CONNECTIONS_SPARE = 64, /* of each listener, for new ones while old ones leave */
+	SILENCE_SECONDS = 60,	/* the library sees to it, and connections_sweep for visitors */
+};
 int64_t now_seconds(void); /* of a clock that only runs */
 /* Raises the limit of descriptors, and takes as many places as it allows, at most those of the settings. */
 void connections_prepare(struct server *server, size_t listeners);
 /* The library's callback; `server` is ours. */
 void connection_notify(void *server, struct MHD_Connection *handle, void **at, enum MHD_ConnectionNotificationCode code);
+/* Takes the identity, and keeps `fd` until connection_remove, which gives it back. */
+struct connection *connection_add(struct server *server, int fd, struct identity *identity, bool visits);
+int connection_remove(struct server *server, struct connection *connection);
 /* How many bytes the client has taken since it came; -1 if nobody knows (a Unix socket). */
 int64_t connection_acknowledged(const struct connection *connection);
 /* Ends those that dawdle, or all that wait for a next request. */
@@ -141,8 +161,10 @@ void recent_clear(struct recent *recent);
 /* For an operation that gives a manifest or a blob: answers, if the answer is known; notes the event of a manifest. Mustn't be asked before the
  * caller's rights were. */
 bool recent_find(struct request *request);
-/* Keeps the answer that the request has now, with all its headers, if it is small and general enough. media_type: NULL for a blob. */
-void recent_keep(struct request *request, const struct digest *digest, const char *media_type, int64_t size);
+/* Keeps the answer that the request has now, with all its headers and `body`, if it is small and general enough. media_type: NULL for a blob. */
+void recent_keep(struct request *request, const struct digest *digest, const char *media_type, const struct buf *body);
+/* A kept answer as it is sent behind its first line and Date; of the bytes, the first `ret_head` are for a HEAD. Borrowed. */
+const struct buf *recent_text(const struct recent_answer *answer, size_t *ret_head);
 void recent_release(struct recent_answer **answer);
 
 /* ---- response.c ---- */
@@ -182,6 +204,7 @@ void manifest_get(struct request *request);
 void manifest_put_begin(struct request *request);
 void manifest_put_data(struct request *request, const void *bytes, size_t len);
 void manifest_put_end(struct request *request);
+void manifest_body_forget(struct request *request); /* the body is freed */
 void manifest_delete(struct request *request);
 void blob_get(struct request *request);
 void blob_delete(struct request *request);

@@ -2,10 +2,11 @@
  * goes into a script that will be run by root: so both are taken only in forms that mean nothing to a shell. */
 #include "registry/join.h"
 
+#include "base/embedded.h"
 #include "oci/reference.h"
 #include "registry/internal.h"
 
-extern const char join_script[]; /* join.sh, embedded when this is built */
+extern const struct embedded_file join_script[]; /* join.sh */
 
 /* Letters, digits, dots, dashes, a port, an IPv6 address in brackets; and what references call a registry. */
 static bool host_valid(const char *host)
@@ -43,7 +44,7 @@ int join_print(const char *host, bool tls, const char *fingerprint, struct buf *
 		return error_set(err, ERROR_INVALID, "ask by the name by which the nodes reach this registry: HOST:PORT, an address or a name with a dot");
 	if (hex && !fingerprint_valid(hex))
 		return error_set(err, ERROR_INVALID, "a fingerprint is sha256: and 64 lower-case hex digits");
-	for (const char *at = join_script; *at;) {
+	for (const char *at = (const char *)join_script->bytes; *at;) {
 		size_t len = strcspn(at, "@"), word = at[len] ? strspn(at + len + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") : 0;
 		bool name = word && at[len + 1 + word] == '@';
 		buf_add(ret, at, len + (at[len] && !name));

@@ -3,7 +3,10 @@
  * What must not happen is that a server writes, or reads all its tables, every few minutes for nothing. So a run is due only when the store has
  * changed (by anybody: see store_changes), and then as often again as it takes until what changed is older than the grace. Abandoned uploads
  * are files that no transaction tells of; looking for them is one look into one folder. Retention goes with the clock, not with changes, so where
- * there are rules each run asks them, which is a question and no write while there is nothing to take. */
+ * there are rules each run asks them, which is a question and no write while there is nothing to take.
+ *
+ * What is how old is told by the clock, which on a board without one of its own leaps by days when the network has told it the time. All that came just
+ * before would then seem older than any grace. So after a leap the housekeeping waits for as long as the grace is. */
 #include <signal.h>
 #include <time.h>
 
@@ -18,15 +21,17 @@ enum {
 	GRACE_DEFAULT = 6 * 3600, /* a large image over a slow line takes its time */
 	UPLOADS_DEFAULT = 24 * 3600,
 	FIRST_RUN = 600,
+	LEAP_MS = 60 * 1000,
 	RULES_MAX = 1000,
 	QUOTAS_MAX = 1000,
 };
 
 struct keeper {
 	struct server *server;
-	const struct keep_options *options;
+	const struct keep_options *options, *next; /* next: to be used when no run is under way, or NULL */
 	int64_t every, grace, uploads; /* seconds */
 	int64_t due;		       /* of the monotonic clock */
+	int64_t ahead;		       /* ms by which the clock was ahead of the time since the boot when it was looked at */
 	int64_t changes;	       /* store_changes when the last run ended */
 	int64_t runs_left;	       /* until all that changed is older than the grace */
 	bool sweeps;		       /* this run collects, too */
@@ -212,34 +217,77 @@ static void start(struct keeper *keeper)
 
 /* ---- when ---- */
 
-struct keeper *keeper_new(struct server *server, const struct keep_options *options)
+static int64_t clock_ahead(void)
 {
-	struct keeper *keeper = xnew(struct keeper);
+	struct timespec clock, boot;
+
+	clock_gettime(CLOCK_REALTIME, &clock);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return ((int64_t)clock.tv_sec - boot.tv_sec) * 1000 + (clock.tv_nsec - boot.tv_nsec) / 1000000;
+}
+
+/* Back it may go: what is from the future is never too old. */
+static void watch_clock(struct keeper *keeper)
+{
+	int64_t ahead = clock_ahead(), leap = ahead - keeper->ahead, until = now_ms() + 1000 * keeper->grace;
+
+	keeper->ahead = ahead;
+	if (leap < LEAP_MS)
+		return;
+	log_info("sampan: the clock was put forward by %lld s: gc and retention wait for %lld s", (long long)(leap / 1000), (long long)keeper->grace);
+	if (keeper->due < until)
+		keeper->due = until;
+}
+
+static void options_use(struct keeper *keeper, const struct keep_options *options)
+{
 	bool set = options->gc_configured;
 
-	keeper->server = server;
 	keeper->options = options;
+	keeper->next = NULL;
 	keeper->every = set ? options->gc_every : EVERY_DEFAULT;
 	keeper->grace = set ? options->gc_grace : GRACE_DEFAULT;
 	keeper->uploads = set ? options->gc_uploads : UPLOADS_DEFAULT;
 	/* A server that is restarted every day must come to it, too. */
 	keeper->due = now_ms() + 1000 * (keeper->every < FIRST_RUN ? keeper->every : FIRST_RUN);
 	keeper->changes = -1;
+}
+
+struct keeper *keeper_new(struct server *server, const struct keep_options *options)
+{
+	struct keeper *keeper = xnew(struct keeper);
+
+	keeper->server = server;
+	keeper->ahead = clock_ahead();
+	options_use(keeper, options);
 	return keeper;
+}
+
+void keeper_set(struct keeper *keeper, const struct keep_options *options)
+{
+	keeper->next = options;
+	if (!keeper->running)
+		options_use(keeper, options);
+}
+
+bool keeper_uses(const struct keeper *keeper, const struct keep_options *options)
+{
+	return keeper && (keeper->options == options || keeper->next == options);
 }
 
 void keeper_tick(struct keeper *keeper)
 {
-	if (!keeper || keeper->options->gc_off)
-		return;
 	if (keeper->running) {
 		if (!__atomic_load_n(&keeper->done, __ATOMIC_ACQUIRE))
 			return;
 		pthread_join(keeper->thread, NULL);
 		keeper->running = false;
 		memory_return();
+		if (keeper->next)
+			options_use(keeper, keeper->next);
 	}
-	if (now_ms() < keeper->due)
+	watch_clock(keeper);
+	if (keeper->options->gc_off || now_ms() < keeper->due)
 		return;
 	keeper->due = now_ms() + 1000 * keeper->every;
 	if (store_changes(keeper->server->store) != keeper->changes)

@@ -40,6 +40,9 @@ struct keeper;
 struct keeper *keeper_new(struct server *server, const struct keep_options *options);
 /* Called every few seconds by the thread that watches the server: starts a run that is due, ends one that is done. */
 void keeper_tick(struct keeper *keeper);
+/* Other settings, from the next run on; which ones are in use. */
+void keeper_set(struct keeper *keeper, const struct keep_options *options);
+bool keeper_uses(const struct keeper *keeper, const struct keep_options *options);
 void keeper_free(struct keeper **at); /* waits for a run; it has seen the interrupt */
 
 /* ---- quotas ---- */

@@ -2,6 +2,12 @@
 #include "registry/internal.h"
 #include "registry/proxy.h"
 
+enum {
+	LARGE_BYTES = 128 << 10,   /* a body that is larger is counted */
+	LARGE_IN_ALL = 24 << 20,   /* of these, on all connections together; what is made of them one after the other takes twice as much */
+	RETRY_SECONDS = 2,
+};
+
 /* The digest that the target's item is, or that its tag points to. */
 static bool manifest_named(struct request *request, struct digest *ret)
 {
@@ -68,7 +74,7 @@ void manifest_get(struct request *request)
 	request_set(request, "Docker-Content-Digest", "%s", name);
 	request_set(request, "ETag", "\"%s\"", name);
 	proxy_describe(request);
-	recent_keep(request, &digest, media_type, (int64_t)text.len);
+	recent_keep(request, &digest, media_type, &text);
 	if (!request->head)
 		event_note(request, "pull", &digest, tag_of(request), media_type, (int64_t)text.len);
 }
@@ -93,11 +99,38 @@ void manifest_put_begin(struct request *request)
 	}
 }
 
+static void body_drop(struct request *request)
+{
+	buf_free(&request->body);
+	manifest_body_forget(request);
+}
+
+void manifest_body_forget(struct request *request)
+{
+	__atomic_sub_fetch(&request->server->large_bytes, request->body_counted, __ATOMIC_RELAXED);
+	request->body_counted = 0;
+}
+
+/* A client may hold a connection with megabytes of a manifest on it, and have hundreds of them. */
+static bool body_has_room(struct request *request, size_t len)
+{
+	int64_t more = request->body_counted ? (int64_t)len : (int64_t)(request->body.len + len);
+
+	if (request->body.len + len <= LARGE_BYTES)
+		return true;
+	request->body_counted += more;
+	return __atomic_add_fetch(&request->server->large_bytes, more, __ATOMIC_RELAXED) <= LARGE_IN_ALL;
+}
+
 void manifest_put_data(struct request *request, const void *bytes, size_t len)
 {
 	if (request->body.len + len > MANIFEST_SIZE_MAX) {
-		buf_free(&request->body);
+		body_drop(request);
 		refuse_large(request);
+	} else if (!body_has_room(request, len)) {
+		body_drop(request);
+		request_fail(request, MHD_HTTP_TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "too many large manifests are being pushed at once");
+		request_set(request, "Retry-After", "%d", RETRY_SECONDS);
 	} else {
 		buf_add(&request->body, bytes, len);
 	}
@@ -156,20 +189,20 @@ static bool manifest_fits(struct request *request, const struct digest *named)
 {
 	struct digest digest;
 
-	if (!request->server->quotas)
+	if (!request->settings->quotas)
 		return true;
 	if (!named)
 		digest_of(DIGEST_SHA256, request->body.data ? request->body.data : "", request->body.len, &digest);
 	return quota_take(request, named ? named : &digest, (int64_t)request->body.len);
 }
 
-void manifest_put_end(struct request *request)
+static void manifest_put_all(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 	struct strlist tags _cleanup_(strlist_free) = { 0 };
 	const char *repository = request->target.repository, *type = request_header(request, "Content-Type");
 	const char *bytes = request->body.data ? request->body.data : "";
-	bool by_digest = strchr(request->target.item, ':'), sparse = request->server->options->sparse;
+	bool by_digest = strchr(request->target.item, ':'), sparse = request->settings->options->sparse;
 	struct store *store = request->server->store;
 	struct digest digest;
 
@@ -182,6 +215,19 @@ void manifest_put_end(struct request *request)
 		manifest_refused(request, &err);
 	else
 		manifest_created(request, &digest, &tags, by_digest);
+}
+
+/* What JSON becomes in memory is ten times as large: one large text at a time. */
+void manifest_put_end(struct request *request)
+{
+	static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
+	bool is_large = request->body.len > LARGE_BYTES;
+
+	if (is_large)
+		pthread_mutex_lock(&large);
+	manifest_put_all(request);
+	if (is_large)
+		pthread_mutex_unlock(&large);
 }
 
 /* ---- DELETE ---- */

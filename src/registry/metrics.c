@@ -185,11 +185,12 @@ static void add_gc(struct buf *out, const struct metrics *metrics)
 	}
 }
 
-static void add_webhooks(struct buf *out, const struct webhooks *webhooks)
+static void add_webhooks(struct buf *out, struct observer *observer)
 {
 	struct webhooks_state state;
 
-	webhooks_state(webhooks, &state);
+	if (!observer_webhooks(observer, &state))
+		return;
 	one(out, "sampan_webhook_delivered_total", "counter", "Events that an endpoint took.", (double)state.delivered);
 	one(out, "sampan_webhook_dropped_total", "counter", "Events that were refused, or for which there was no room.", (double)state.dropped);
 	one(out, "sampan_webhook_queued", "gauge", "Events that wait.", (double)state.queued);
@@ -224,8 +225,7 @@ void metrics_get(struct request *request)
 		return;
 	}
 	add_gc(&out, metrics);
-	if (observer_webhooks(server->observer))
-		add_webhooks(&out, observer_webhooks(server->observer));
+	add_webhooks(&out, server->observer);
 	add_process(&out, metrics);
 	request_answer(request, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", out.data, out.len);
 }

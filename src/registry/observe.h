@@ -15,13 +15,16 @@
 struct registry_options;
 struct request;
 struct server;
+struct store;
 struct store_usage;
+struct webhooks;
 
 /* ---- settings ---- */
 enum access_log_format { ACCESS_LOG_OFF, ACCESS_LOG_JSON, ACCESS_LOG_COMBINED };
 struct webhook_options {
 	char *url;
-	struct strlist events;	     /* "push", "pull", "delete"; empty: push and delete */
+	struct strlist events;	     /* "push", "pull", "delete", "mount"; empty: all but pull */
+	bool blobs;		     /* also those of blobs; mounts are of blobs alone */
 	struct strlist repositories; /* shell patterns; empty: all */
 	struct strlist headers;	     /* more of them: "Authorization: Bearer …" */
 	char *secret;		     /* signs what is sent; or NULL */
@@ -44,6 +47,8 @@ struct event {
 	struct digest digest;
 	char *tag, *media_type; /* owned; tag may be NULL */
 	int64_t size;
+	bool blob;
+	char *from; /* the repository that a blob was mounted from, or NULL: not named; owned */
 };
 struct trace {
 	int64_t started; /* ns, of the monotonic clock */
@@ -55,13 +60,18 @@ void trace_begin(struct request *request, const char *target);
 void trace_clear(struct trace *trace);
 /* Something happened to a manifest: kept only where somebody wants to know. `tag` and `media_type` may be NULL. */
 void event_note(struct request *request, const char *action, const struct digest *digest, const char *tag, const char *media_type, int64_t size);
+void event_note_blob(struct request *request, const char *action, const struct digest *digest, int64_t size, const char *from); /* size -1: unknown */
 
 /* ---- the whole ---- */
 struct observer;
-int observer_start(struct server *server, const struct observe_options *options, struct observer **ret, struct error *err);
+int observer_start(const struct observe_options *options, struct observer **ret, struct error *err);
 /* `complete`: the answer was sent to its end. */
 void observer_request(struct observer *observer, struct request *request, bool complete);
+/* Tells webhooks what commands have changed beside the server since the last time. */
+void observer_look(struct observer *observer, struct store *store);
 void observer_gc(struct observer *observer, const struct store_usage *freed, double seconds); /* freed NULL: it failed */
+/* Those that get events from now on; they must stay until others are set. */
+void observer_set_webhooks(struct observer *observer, struct webhooks *webhooks);
 void observer_hangup(struct observer *observer); /* opens the log's file anew: it was rotated */
 void observer_stop(struct observer **at);
 
@@ -78,15 +88,19 @@ void access_log_write(struct access_log *log, struct request *request, double se
 void access_log_reopen(struct access_log *log);
 void access_log_close(struct access_log **at);
 
-struct webhooks;
 struct webhooks_state {
 	uint64_t delivered, dropped, queued;
 };
 /* Starts a thread for each; what an earlier process could not deliver is read from the store's folder. */
-struct webhooks *webhooks_start(int dir, const struct webhook_options *options, size_t len);
+struct webhooks *webhooks_start(struct store *store, const struct webhook_options *options, size_t len);
 void webhooks_send(struct webhooks *webhooks, struct request *request);
+struct publish_notice;
+void webhooks_send_notice(struct webhooks *webhooks, const struct publish_notice *notice);
 void webhooks_state(const struct webhooks *webhooks, struct webhooks_state *ret);
 /* Waits for none of what is queued: it is kept for the next process. */
 void webhooks_stop(struct webhooks **at);
-const struct webhooks *observer_webhooks(const struct observer *observer);
+/* Older ones end, soon: what waits there goes on here, if the endpoint is still wanted. Both may be NULL. */
+void webhooks_inherit(struct webhooks *webhooks, struct webhooks *older);
+bool webhooks_ended(const struct webhooks *webhooks); /* have their threads? NULL: yes */
+bool observer_webhooks(struct observer *observer, struct webhooks_state *ret); /* false: there are none */
 #endif

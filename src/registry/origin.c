@@ -106,6 +106,8 @@ static void headers_read(struct request *request, const struct origin *origin, s
 
 static const struct sockaddr *peer(struct request *request)
 {
+	if (request->plain)
+		return request->peer;
 	return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 }
 
@@ -121,14 +123,14 @@ static bool peer_is_trusted(const struct origin *origin, const struct address *a
 /* Once a request, when it is first asked for: few answers need it. */
 static const struct forwarded *request_forwarded(struct request *request)
 {
-	const struct origin *origin = request->server->origin;
+	const struct origin *origin = &request->settings->origin;
 	struct address address;
 
 	if (request->forwarded)
 		return request->forwarded;
 	request->forwarded = xnew(struct forwarded);
 	bool local = address_from_socket(peer(request), &address) < 0;
-	if (local || peer_is_trusted(origin, &address))
+	if (!request->plain && (local || peer_is_trusted(origin, &address))) /* a plain request has no such headers */
 		headers_read(request, origin, request->forwarded);
 	if (!local && !request->forwarded->has_client) {
 		request->forwarded->has_client = true;
@@ -141,7 +143,7 @@ const char *request_prefix(struct request *request)
 {
 	const struct forwarded *forwarded = request_forwarded(request);
 
-	return *forwarded->prefix ? forwarded->prefix : request->server->origin->prefix;
+	return *forwarded->prefix ? forwarded->prefix : request->settings->origin.prefix;
 }
 
 static bool request_is_secure(struct request *request)
@@ -152,7 +154,7 @@ static bool request_is_secure(struct request *request)
 char *request_url(struct request *request, const char *path)
 {
 	const struct forwarded *forwarded = request_forwarded(request);
-	const char *base = request->server->origin->base, *host = request_header(request, "Host");
+	const char *base = request->settings->origin.base, *host = request_header(request, "Host");
 
 	if (base)
 		return xprintf("%s%s%s", base, request_prefix(request), path);

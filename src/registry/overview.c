@@ -134,7 +134,7 @@ void overview_repositories_get(struct request *request)
 		return;
 	int result = repositories_find(request, n, array = json_array(), &next, &err);
 	json_t *object _cleanup_(json_release) =
-		json_pack("{s:o, s:o, s:o}", "repositories", array, "next", next, "upstreams", upstreams_json(request->server->proxy));
+		json_pack("{s:o, s:o, s:o}", "repositories", array, "next", next, "upstreams", upstreams_json(request->settings->proxy));
 	if (result < 0)
 		request_fail_error(request, &err, "NAME_UNKNOWN", "NAME_INVALID");
 	else
@@ -247,7 +247,7 @@ void overview_transfers_get(struct request *request)
 	struct server *server = request->server;
 	json_t *transfers _cleanup_(json_release) = json_array();
 
-	fetches_add(server->proxy, transfers);
+	fetches_add(request->settings->proxy, transfers);
 	pthread_mutex_lock(&server->lock);
 	for (const struct connection *connection = server->connections; connection; connection = connection->next)
 		if (connection->transfer)

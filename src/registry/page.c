@@ -47,15 +47,15 @@ static const char *content_type(const char *name)
 }
 
 /* The index is asked for as /, and only by who reads HTML: to registry clients there is nothing. */
-static const struct page_file *file_find(struct request *request)
+static const struct embedded_file *file_find(struct request *request)
 {
 	const char *item = request->target.item, *accept = request_header(request, "Accept");
 
-	if (request->server->options->no_page || (!item && (!accept || !strcasestr(accept, "text/html"))))
+	if (request->settings->options->no_page || (!item && (!accept || !strcasestr(accept, "text/html"))))
 		return NULL;
 	if (str_equal(item, INDEX))
 		return NULL;
-	for (const struct page_file *file = page_files; file->name; file++)
+	for (const struct embedded_file *file = page_files; file->name; file++)
 		if (str_equal(file->name, item ? item : INDEX))
 			return file;
 	return NULL;
@@ -68,7 +68,7 @@ static bool takes_gzip(struct request *request)
 	return gzip && !str_starts(gzip, "gzip;q=0");
 }
 
-static void answer_file(struct request *request, const struct page_file *file)
+static void answer_file(struct request *request, const struct embedded_file *file)
 {
 	if (takes_gzip(request)) {
 		request_answer(request, MHD_HTTP_OK, content_type(file->name), file->bytes, file->len);
@@ -89,7 +89,7 @@ static void answer_file(struct request *request, const struct page_file *file)
 /* Asked for again each time, and mostly answered with 304: so a new program never meets an old page. */
 void page_get(struct request *request)
 {
-	const struct page_file *file = file_find(request);
+	const struct embedded_file *file = file_find(request);
 
 	if (!file) {
 		request_nothing(request);

@@ -2,7 +2,8 @@
 #ifndef REGISTRY_PAGE_H
 #define REGISTRY_PAGE_H
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "base/embedded.h"
 
 struct request;
 
@@ -10,11 +11,5 @@ struct request;
  * can't without asking first, and we never agree: so without it the request is refused. False if it answered. Registry clients are no browsers. */
 bool page_guards(struct request *request);
 
-/* As src/ui/embed.sh makes them: gzip's bytes, and the size and the start of the SHA-256 of what they were. */
-struct page_file {
-	const char *name, *tag;
-	const unsigned char *bytes;
-	size_t len, size;
-};
-extern const struct page_file page_files[]; /* ends with a NULL name */
+extern const struct embedded_file page_files[]; /* compressed */
 #endif

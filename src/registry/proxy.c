@@ -182,10 +182,10 @@ static int check_distinct(const struct proxy *proxy, const struct mirror *mirror
 	return 0;
 }
 
-/* What is read while it runs; passwords are read now. */
+/* What is read while it runs; a password, when the settings are read again. */
 static void allow_files(struct registry_options *options, const json_t *object)
 {
-	static const char *const keys[] = { "ca", "auth-file" };
+	static const char *const keys[] = { "ca", "auth-file", "password-file" };
 
 	for (size_t i = 0; i < array_len(keys); i++) {
 		const char *file = json_string_value(json_object_get(object, keys[i]));
@@ -298,6 +298,16 @@ void proxy_start(struct proxy *proxy, struct store *store)
 		log_warn("the cache is not tidied: no thread could be started");
 }
 
+bool proxy_is_idle(struct proxy *proxy)
+{
+	if (!proxy)
+		return true;
+	pthread_mutex_lock(&proxy->lock);
+	bool idle = !proxy->downloading;
+	pthread_mutex_unlock(&proxy->lock);
+	return idle;
+}
+
 void proxy_stop(struct proxy *proxy)
 {
 	if (!proxy)
@@ -323,7 +333,7 @@ static struct mirror *mirror_named(struct proxy *proxy, const char *ns)
 	return NULL;
 }
 
-static struct mirror *mirror_above(struct proxy *proxy, const char *repository, const char **ret_name)
+struct mirror *proxy_mirror_above(const struct proxy *proxy, const char *repository, const char **ret_name)
 {
 	for (size_t i = 0; i < proxy->mirrors_len; i++) {
 		const char *name = below(repository, proxy->mirrors[i].prefix);
@@ -339,7 +349,7 @@ static struct mirror *mirror_above(struct proxy *proxy, const char *repository, 
  * a push. */
 static struct mirror *mirror_default(struct request *request)
 {
-	struct proxy *proxy = request->server->proxy;
+	struct proxy *proxy = request->settings->proxy;
 	bool reads = str_equal(request->method, "GET") || (request->head && request->target.route == ROUTE_MANIFEST);
 
 	for (size_t i = 0; reads && i < proxy->mirrors_len; i++) {
@@ -355,11 +365,11 @@ static struct mirror *mirror_default(struct request *request)
 static bool find(struct request *request, struct mirror **ret, const char **ret_name)
 {
 	const char *ns = target_query(&request->target, "ns"), *host = request_header(request, "Host");
-	struct proxy *proxy = request->server->proxy;
+	struct proxy *proxy = request->settings->proxy;
 
 	*ret_name = request->target.repository;
 	if (!ns || (host && str_equal(ns, host))) {
-		*ret = mirror_above(proxy, request->target.repository, ret_name);
+		*ret = proxy_mirror_above(proxy, request->target.repository, ret_name);
 		if (!*ret)
 			*ret = mirror_default(request);
 		return true;
@@ -381,7 +391,7 @@ static bool is_allowed(struct request *request)
 
 bool proxy_choose(struct request *request)
 {
-	struct proxy *proxy = request->server->proxy;
+	struct proxy *proxy = request->settings->proxy;
 	struct mirror *mirror;
 	const char *name;
 

@@ -26,6 +26,11 @@ void proxy_free(struct proxy **at);
 void proxy_start(struct proxy *proxy, struct store *store);
 /* Once interrupt_pending(): waits for what is under way, which ends then. What came of it is kept and continued by the next start. */
 void proxy_stop(struct proxy *proxy);
+/* Nothing is under way, so that proxy_stop waits for nothing. */
+bool proxy_is_idle(struct proxy *proxy);
+
+/* The upstream below whose prefix a repository is, or NULL, and its name there (borrowed from `repository`). */
+struct mirror *proxy_mirror_above(const struct proxy *proxy, const char *repository, const char **ret_name);
 
 /* ---- for requests ---- */
 /* Finds the request's upstream, if it has one, and gives its repository the name under which it is cached. False if it answered. */

@@ -8,13 +8,16 @@
 #include "base/log.h"
 #include "registry/internal.h"
 
-enum { COUNT_SECONDS = 1 };
+enum {
+	COUNT_SECONDS = 1,
+	TRUST_SECONDS = 30, /* who has the store open pushes into it without us */
+};
 
 struct quotas {
 	pthread_mutex_t lock; /* of all below */
 	struct quota {
 		const struct quota_options *options;
-		int64_t used;	 /* at most this much */
+		int64_t used;	 /* at most this much, but for what others push meanwhile */
 		int64_t counted; /* seconds of the monotonic clock; 0: never */
 	} *items;
 	size_t len;
@@ -58,6 +61,11 @@ static void count(struct store *store, struct quota *quota)
 		log_error("the quota of '%s' could not be counted: %s", quota->options->prefix, err.message);
 }
 
+static bool is_old(const struct quota *quota)
+{
+	return !quota->counted || now_seconds() - quota->counted > TRUST_SECONDS;
+}
+
 /* The quota that has no room for `bytes` more, or NULL. Called with the lock held. */
 static const struct quota *lacking(struct request *request, struct quotas *quotas, int64_t bytes)
 {
@@ -65,7 +73,7 @@ static const struct quota *lacking(struct request *request, struct quotas *quota
 		struct quota *quota = &quotas->items[i];
 		if (!str_starts(request->target.repository, quota->options->prefix))
 			continue;
-		if (!quota->counted || bytes > quota->options->bytes - quota->used)
+		if (is_old(quota) || bytes > quota->options->bytes - quota->used)
 			count(request->server->store, quota);
 		if (bytes > quota->options->bytes - quota->used)
 			return quota;
@@ -84,7 +92,7 @@ static void refuse(struct request *request, unsigned status, const struct quota 
 
 static bool ask(struct request *request, const struct digest *digest, int64_t bytes, bool take)
 {
-	struct quotas *quotas = request->server->quotas;
+	struct quotas *quotas = request->settings->quotas;
 
 	if (!quotas || (digest && store_blob_linked(request->server->store, "", request->target.repository, digest)))
 		return true;

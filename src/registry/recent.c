@@ -26,6 +26,7 @@ struct recent_answer {
 	struct digest digest;
 	char *media_type; /* NULL: a blob */
 	int64_t size;
+	struct buf text; /* the headers, an empty line, the body: the same once more, for who sends it without the library */
 };
 
 struct recent {
@@ -54,6 +55,7 @@ void recent_release(struct recent_answer **at)
 	free(answer->repository);
 	free(answer->item);
 	free(answer->media_type);
+	buf_free(&answer->text);
 	free(answer);
 }
 
@@ -127,19 +129,42 @@ bool recent_find(struct request *request)
 	request->response = answer->response;
 	request->status = MHD_HTTP_OK;
 	request->trace.sent = request->head ? 0 : answer->size;
-	if (answer->media_type && !request->head)
+	if (!answer->media_type && !request->head)
+		event_note_blob(request, "pull", &answer->digest, answer->size, NULL);
+	else if (!request->head)
 		event_note(request, "pull", &answer->digest, strchr(request->target.item, ':') ? NULL : request->target.item, answer->media_type,
 			   answer->size);
 	return true;
 }
 
-void recent_keep(struct request *request, const struct digest *digest, const char *media_type, int64_t size)
+static enum MHD_Result add_header(void *data, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	if (!request->versioned || request->recent || request->status != MHD_HTTP_OK || size > BYTES_MAX)
+	(void)kind;
+	buf_printf(data, "%s: %s\r\n", name, value);
+	return MHD_YES;
+}
+
+static void text_write(struct recent_answer *answer, const struct buf *body)
+{
+	MHD_get_response_headers(answer->response, add_header, &answer->text);
+	buf_printf(&answer->text, "Content-Length: %zu\r\n\r\n", body->len);
+	buf_add(&answer->text, body->data, body->len);
+}
+
+const struct buf *recent_text(const struct recent_answer *answer, size_t *ret_head)
+{
+	*ret_head = answer->text.len - (size_t)answer->size;
+	return &answer->text;
+}
+
+void recent_keep(struct request *request, const struct digest *digest, const char *media_type, const struct buf *body)
+{
+	if (!request->versioned || request->recent || request->status != MHD_HTTP_OK || body->len > BYTES_MAX)
 		return;
 	struct recent_answer *answer = xnew(struct recent_answer);
 	*answer = (struct recent_answer){ 2, request->response, request->target.route, xstrdup(request->target.repository), xstrdup(request->target.item),
-					  request->version, now_seconds() + FRESH_SECONDS, *digest, xstrdup(media_type), size };
+					  request->version, now_seconds() + FRESH_SECONDS, *digest, xstrdup(media_type), (int64_t)body->len };
+	text_write(answer, body);
 	request->recent = answer;
 	slot_set(slot_of(request->server->recent, &request->target), answer);
 }

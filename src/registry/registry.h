@@ -36,6 +36,8 @@ struct registry_options {
 	struct strlist readable, writable;
 	bool outgoing;
 	struct proxy *proxy; /* upstreams, or NULL */
+	/* Makes the options again, of the command line and the settings file: for SIGHUP. `ret` is {0}; the caller's to clear. */
+	int (*load)(struct registry_options *ret, struct error *err);
 	struct keep_options keep;
 	struct observe_options observe;
 };
@@ -43,7 +45,8 @@ void registry_options_clear(struct registry_options *options);
 
 struct privilege;
 /* Serves until SIGTERM or SIGINT, then lets running requests end (at most 10 s). Opens ports and reads keys, drops privileges, and logs one line
- * per listener when it is ready: "sampan: serving /var/lib/sampan on http://127.0.0.1:6000". SIGHUP reloads certificates and opens the access log anew. Answers carry the
+ * per listener when it is ready: "sampan: serving /var/lib/sampan on http://127.0.0.1:6000". SIGHUP reloads settings and certificates and opens the access log
+ * anew. Answers carry the
  * header Sampan-Store with store_id, by which a client that has the same store open knows that a push needs no upload. */
 int registry_serve(struct store *store, const struct registry_options *options, const struct privilege *privilege, struct error *err);
 #endif

@@ -3,6 +3,7 @@
 #include "registry/internal.h"
 #include "registry/overview.h"
 #include "registry/page.h"
+#include "registry/plain.h"
 #include "registry/proxy.h"
 #include "registry/tls.h"
 
@@ -47,6 +48,8 @@ const struct operation operations[] = {
 
 const char *request_header(struct request *request, const char *name)
 {
+	if (request->plain)
+		return plain_header(request->plain, name);
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
@@ -76,8 +79,9 @@ bool request_repository(struct request *request)
 /* ---- framing ---- */
 
 struct framing {
-	int lengths, codings;
+	int lengths, codings, hosts;
 	const char *length, *coding;
+	bool broken; /* a bare line end in a value: another reader may begin a header there */
 	bool blank; /* in a name: another reader may take "Content-Length :" for a length */
 };
 
@@ -87,6 +91,8 @@ static enum MHD_Result framing_count(void *data, enum MHD_ValueKind kind, const 
 
 	(void)kind;
 	framing->blank |= strpbrk(name, " \t") != NULL;
+	framing->broken |= value && strpbrk(value, "\r\n");
+	framing->hosts += !strcasecmp(name, "Host");
 	if (!strcasecmp(name, "Content-Length")) {
 		framing->lengths++;
 		framing->length = value;
@@ -107,6 +113,10 @@ static bool framing_check(struct request *request, const char *version)
 	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, framing_count, &framing);
 	if (framing.blank)
 		wrong = "the name of a header has a blank";
+	else if (framing.broken)
+		wrong = "a header has a line end in its value";
+	else if (framing.hosts > 1)
+		wrong = "the request has more than one Host";
 	else if (framing.lengths + framing.codings > 1)
 		wrong = "the request has more than one Content-Length or Transfer-Encoding";
 	else if (framing.coding && strcasecmp(framing.coding, "chunked") != 0)
@@ -120,6 +130,7 @@ static bool framing_check(struct request *request, const char *version)
 	if (!wrong)
 		return true;
 	request->close = true;
+	request->endless = framing.coding && strcasecmp(framing.coding, "chunked") != 0;
 	request_fail(request, MHD_HTTP_BAD_REQUEST, "SIZE_INVALID", "%s", wrong);
 	return false;
 }
@@ -170,15 +181,24 @@ static void choose(struct request *request, const char *version)
 
 /* ---- callbacks ---- */
 
-void *request_created(void *data, const char *target, struct MHD_Connection *connection)
+struct request *request_new(struct server *server, struct connection *about, const char *target)
 {
 	struct request *request = xnew(struct request);
 
-	request->server = data;
-	request->connection = connection;
-	request->about = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	request->server = server;
+	request->about = about;
+	request->settings = settings_take(server, about);
 	trace_begin(request, target);
-	target_parse(origin_strip(request->server->origin, target), &request->target, &request->target_error);
+	target_parse(origin_strip(&request->settings->origin, target), &request->target, &request->target_error);
+	return request;
+}
+
+void *request_created(void *server, const char *target, struct MHD_Connection *connection)
+{
+	struct request *request =
+		request_new(server, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context, target);
+
+	request->connection = connection;
 	return request;
 }
 
@@ -200,7 +220,7 @@ static void forget_transfer(struct server *server, struct connection *about)
 }
 
 /* Without the lock, which all connections would queue up for; only who waits for the end needs to be woken under it. */
-static void mark_running(struct request *request, bool running)
+void request_mark(struct request *request, bool running)
 {
 	struct server *server = request->server;
 	struct connection *about = request->about;
@@ -228,10 +248,11 @@ static void release_upload(struct request *request)
 }
 
 /* With where the client is, and where it sees us: what one wants to know behind proxies. */
-static void log_request(struct request *request)
+void request_log(struct request *request)
 {
+	if (log_level() < LOG_LEVEL_DEBUG)
+		return;
 	_cleanup_(freep) char *url = request_url(request, "/");
-
 	log_debug("%s %s %s: %u (%s at %s)", request->method, request->target.repository ? request->target.repository : "",
 		  request->target.item ? request->target.item : "", request->status, request_client_address(request), url);
 }
@@ -240,8 +261,7 @@ static enum MHD_Result queue(struct request *request)
 {
 	if (!request->recent && (request->close || __atomic_load_n(&request->server->stopping, __ATOMIC_RELAXED)))
 		request_set(request, "Connection", "close");
-	if (log_level() >= LOG_LEVEL_DEBUG)
-		log_request(request);
+	request_log(request);
 	request->queued = true;
 	release_upload(request);
 	if (request->about)
@@ -254,7 +274,7 @@ static bool answer_early(struct request *request)
 {
 	if (!request->response || (!str_equal(request->method, "PUT") && !str_equal(request->method, "POST")))
 		return false;
-	return request_header(request, "Expect") || request->content_length > EARLY_ANSWER_BYTES;
+	return request->close || request_header(request, "Expect") || request->content_length > EARLY_ANSWER_BYTES;
 }
 
 /* Once a connection: its handshake has ended now. */
@@ -274,14 +294,16 @@ static enum MHD_Result request_begin(struct request *request, const char *method
 	request->method = method;
 	request->head = str_equal(method, "HEAD");
 	request->begun = true;
-	mark_running(request, true);
+	request_mark(request, true);
 	name_client(request);
 	choose(request, version);
 	if (request->operation)
 		request->operation->begin(request);
 	if (request->upload && !request->response)
 		transfer_begin(request, true, request->content_length);
-	return answer_early(request) ? queue(request) : MHD_YES;
+	if (answer_early(request))
+		return queue(request);
+	return request->endless ? MHD_NO : MHD_YES; /* the library would read to the end of the connection before it answers */
 }
 
 enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
@@ -309,21 +331,15 @@ enum MHD_Result request_handle(void *server, struct MHD_Connection *connection, 
 }
 
 /* An upload whose connection broke keeps what came, in order, if the client knows its id; it is never committed here. */
-void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why)
+void request_end(struct request *request, bool complete)
 {
-	struct request *request = *at;
-
-	(void)server, (void)connection;
-	if (!request)
-		return;
-	*at = NULL;
 	release_upload(request);
-	observer_request(request->server->observer, request, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	observer_request(request->server->observer, request, complete);
 	if (request->response && !request->recent)
 		MHD_destroy_response(request->response);
 	recent_release(&request->recent);
 	if (request->begun)
-		mark_running(request, false);
+		request_mark(request, false);
 	free(request->forwarded);
 	target_clear(&request->target);
 	free(request->mirror_name);
@@ -331,6 +347,15 @@ void request_completed(void *server, struct MHD_Connection *connection, void **a
 	error_clear(&request->error);
 	caller_clear(&request->caller);
 	buf_free(&request->body);
+	manifest_body_forget(request);
 	trace_clear(&request->trace);
 	free(request);
+}
+
+void request_completed(void *server, struct MHD_Connection *connection, void **at, enum MHD_RequestTerminationCode why)
+{
+	(void)server, (void)connection;
+	if (*at)
+		request_end(*at, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	*at = NULL;
 }

@@ -69,7 +69,8 @@ static int hex_value(char c)
 /* A decoded control character is in nothing that we know, and a NUL would cut the text short: refused. */
 static int decode(const char *text, size_t len, char **ret, struct error *err)
 {
-	struct buf out _cleanup_(buf_free) = { 0 };
+	_cleanup_(freep) char *out = xrealloc(NULL, len + 1, 1);
+	size_t out_len = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
@@ -82,9 +83,10 @@ static int decode(const char *text, size_t len, char **ret, struct error *err)
 		}
 		if (c < 0x20 || c == 0x7f)
 			return error_set(err, ERROR_INVALID, "the address has a control character");
-		buf_add_char(&out, (char)c);
+		out[out_len++] = (char)c;
 	}
-	*ret = buf_steal(&out);
+	out[out_len] = '\0';
+	*ret = steal(out);
 	return 0;
 }
 
@@ -140,50 +142,45 @@ const char *target_query(const struct target *target, const char *name)
 
 /* ---- the path ---- */
 
-static size_t pattern_len(const struct pattern *pattern)
-{
-	size_t len = 0;
+/* A part of a path. */
+struct piece {
+	const char *start;
+	size_t len;
+};
 
-	while (len < array_len(pattern->segments) && pattern->segments[len])
-		len++;
-	return len;
+/* Takes the last segment off `rest`, and the slash before it; without one, `rest` ends as a NULL. */
+static struct piece segment_take(struct piece *rest)
+{
+	const char *slash = memrchr(rest->start, '/', rest->len), *end = rest->start + rest->len;
+	struct piece segment = { slash ? slash + 1 : rest->start, 0 };
+
+	segment.len = (size_t)(end - segment.start);
+	*rest = slash ? (struct piece){ rest->start, (size_t)(slash - rest->start) } : (struct piece){ 0 };
+	return segment;
 }
 
-static bool pattern_fits(const struct pattern *pattern, const struct strlist *path, size_t *ret_item)
+/* What is left in front is the name. */
+static bool pattern_fits(const struct pattern *pattern, struct piece path, struct piece *ret_name, struct piece *ret_item)
 {
-	size_t len = pattern_len(pattern);
+	size_t i = array_len(pattern->segments);
 
-	if (pattern->has_repository ? path->len <= len : path->len != len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		size_t at = path->len - len + i;
+	while (i > 0 && !pattern->segments[i - 1])
+		i--;
+	while (i-- > 0) {
+		if (!path.start)
+			return false;
+		struct piece segment = segment_take(&path);
 		if (pattern->segments[i] == ANY)
-			*ret_item = at;
-		else if (!str_equal(pattern->segments[i], path->items[at]))
+			*ret_item = segment;
+		else if (strlen(pattern->segments[i]) != segment.len || memcmp(pattern->segments[i], segment.start, segment.len) != 0)
 			return false;
 	}
-	return true;
-}
-
-static void target_fill(struct target *target, const struct pattern *pattern, const struct strlist *path, size_t item)
-{
-	size_t len = path->len - pattern_len(pattern);
-	struct buf name _cleanup_(buf_free) = { 0 };
-
-	target->route = pattern->route;
-	if (item)
-		target->item = xstrdup(path->items[item]);
-	if (!pattern->has_repository)
-		return;
-	for (size_t i = 0; i < len; i++)
-		buf_printf(&name, "%s%s", i ? "/" : "", path->items[i]);
-	target->repository = buf_steal(&name);
+	*ret_name = path;
+	return pattern->has_repository == (path.start != NULL);
 }
 
 static void path_parse(const char *path, struct target *target)
 {
-	struct strlist segments _cleanup_(strlist_free) = { 0 };
-
 	for (size_t i = 0; i < array_len(fixed); i++)
 		if (str_equal(path, fixed[i].path))
 			target->route = fixed[i].route;
@@ -195,12 +192,14 @@ static void path_parse(const char *path, struct target *target)
 		path = "/v2/";
 	if (!str_starts(path, "/v2/"))
 		return;
-	strlist_split(&segments, path + strlen("/v2/"), '/');
+	path += strlen("/v2/");
 	for (size_t i = 0; i < array_len(patterns); i++) {
-		size_t item = 0;
-		if (!pattern_fits(&patterns[i], &segments, &item))
+		struct piece name = { 0 }, item = { 0 };
+		if (!pattern_fits(&patterns[i], (struct piece){ path, strlen(path) }, &name, &item))
 			continue;
-		target_fill(target, &patterns[i], &segments, item);
+		target->route = patterns[i].route;
+		target->repository = name.start ? xstrndup(name.start, name.len) : NULL;
+		target->item = item.start ? xstrndup(item.start, item.len) : NULL;
 		return;
 	}
 }

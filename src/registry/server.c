@@ -20,10 +20,10 @@
 #include "base/log.h"
 #include "registry/activation.h"
 #include "registry/confine.h"
+#include "registry/front.h"
 #include "registry/internal.h"
 #include "registry/listen.h"
 #include "registry/privilege.h"
-#include "registry/proxy.h"
 #include "registry/tls.h"
 
 static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
@@ -31,7 +31,6 @@ static const char DEFAULT_ADDRESS[] = "127.0.0.1:5000";
 enum {
 	CONNECTION_MEMORY = 32 << 10, /* headers and the buffer of bodies; a connection kept alive holds all of it, and the library clears it for each request */
 	THREAD_STACK = 1 << 20,	       /* address space; jansson recurses up to 2048 levels */
-	SILENCE_SECONDS = 60,
 	WATCH_MS = 5000,
 	STOP_SECONDS = 10,
 };
@@ -45,9 +44,9 @@ struct listener {
 /* What the main thread has. */
 struct running {
 	struct server server;
-	struct origin origin;
 	struct listener *listeners;
 	size_t listeners_len;
+	struct front *front; /* of the listeners without TLS */
 	int notify; /* of activation.h */
 	int hangup; /* a signalfd of SIGHUP */
 };
@@ -74,36 +73,38 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *author
 	return -1;
 }
 
-static int listener_start(struct listener *listener, struct server *server, struct error *err)
+/* A daemon of plain HTTP has its connections from the front. */
+static int listener_start(struct listener *listener, struct server *server, struct front *front, struct error *err)
 {
 	const struct registry_options *options = server->options;
 	bool secure = listener->scheme == LISTEN_HTTPS;
 	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL },
-		{ MHD_OPTION_LISTEN_SOCKET, listener->fd, NULL },
+		{ MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(server->places + CONNECTIONS_SPARE), NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, options->silence_seconds ? options->silence_seconds : SILENCE_SECONDS, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_MEMORY / 4, NULL },
 		{ MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK, NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
-		{ MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_completed, server },
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_notify, server },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_created, server },
-		{ secure ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, TLS_PRIORITIES },
+		{ secure ? MHD_OPTION_LISTEN_SOCKET : MHD_OPTION_END, listener->fd, NULL },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES },
 		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	int defer = 1; /* seconds until one that says nothing is accepted all the same; no matter where it can't be set */
-	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG | (secure ? MHD_USE_TLS : 0);
+	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+			 (secure ? MHD_USE_TLS : MHD_USE_NO_LISTEN_SOCKET);
 
 	if (!secure)
 		setsockopt(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
 	listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_handle, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 	if (!listener->daemon)
 		return error_set(err, ERROR_FAILED, "the HTTP server could not be started");
-	return 0;
+	return secure ? 0 : front_add(front, listener->fd, listener->daemon, err);
 }
 
 /* The threads that the library makes inherit the mask: signals come to the thread that waits for them. */
@@ -117,7 +118,9 @@ static int listeners_start(struct running *running, struct error *err)
 	sigaddset(&stop, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &stop, &old);
 	for (size_t i = 0; i < running->listeners_len && result == 0; i++)
-		result = listener_start(&running->listeners[i], &running->server, err);
+		result = listener_start(&running->listeners[i], &running->server, running->front, err);
+	if (result == 0)
+		result = front_start(running->front, err);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return result;
 }
@@ -186,8 +189,8 @@ static int open_tls(struct server *server, struct error *err)
 		if (host)
 			strlist_add(&names, host);
 	}
-	if (server->origin->base) {
-		_cleanup_(freep) char *with_port = xprintf("%s:443", server->origin->base), *host = listen_host(server->origin->base);
+	if (server->settings->origin.base) {
+		_cleanup_(freep) char *with_port = xprintf("%s:443", server->settings->origin.base), *host = listen_host(server->settings->origin.base);
 		strlist_take(&names, host ? steal(host) : listen_host(with_port));
 	}
 	return tls_open(server->store, &options->tls, &names, &server->tls, err);
@@ -255,6 +258,7 @@ static void reload(struct running *running)
 	if (running->server.tls)
 		tls_refresh(running->server.tls, true);
 	observer_hangup(running->server.observer);
+	settings_reload(&running->server);
 	notify_send(running->notify, "READY=1");
 }
 
@@ -264,6 +268,8 @@ static void look_around(struct server *server, uint64_t *before, uint64_t *retur
 	if (server->tls)
 		tls_refresh(server->tls, false);
 	keeper_tick(server->keeper);
+	settings_sweep(server);
+	observer_look(server->observer, server->store);
 	uint64_t served = __atomic_load_n(&server->served, __ATOMIC_RELAXED);
 	if (served == *before && served != *returned) {
 		recent_clear(server->recent);
@@ -313,10 +319,12 @@ static void listeners_stop(struct running *running)
 	notify_send(running->notify, "STOPPING=1");
 	__atomic_store_n(&server->stopping, true, __ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < running->listeners_len; i++)
-		if (running->listeners[i].daemon)
+		if (running->listeners[i].daemon && running->listeners[i].scheme == LISTEN_HTTPS)
 			MHD_quiesce_daemon(running->listeners[i].daemon);
+	front_quiesce(running->front);
 	connections_sweep(server, true);
 	wait_calm(server);
+	front_free(&running->front);
 	for (size_t i = 0; i < running->listeners_len; i++) {
 		if (running->listeners[i].daemon)
 			MHD_stop_daemon(running->listeners[i].daemon);
@@ -349,7 +357,8 @@ static int start(struct running *running, const struct privilege *privilege, str
 	struct server *server = &running->server;
 	const struct registry_options *options = server->options;
 
-	if (origin_open(options, &running->origin, err) < 0 || listeners_open(running, options, err) < 0)
+	server->settings->options = options;
+	if (origin_open(options, &server->settings->origin, err) < 0 || listeners_open(running, options, err) < 0)
 		return -1;
 	connections_prepare(server, running->listeners_len);
 	if (options->tls.automatic && privilege_lend(privilege, err) < 0)
@@ -358,23 +367,26 @@ static int start(struct running *running, const struct privilege *privilege, str
 	if (options->tls.automatic)
 		privilege_return(privilege);
 	if (result < 0 || listeners_choose(running, err) < 0 || give_up_rights(server, privilege, err) < 0 ||
-	    observer_start(server, &options->observe, &server->observer, err) < 0 ||
-	    access_start(server->store, options->access, all_local(running), &server->access, err) < 0)
+	    observer_start(&options->observe, &server->observer, err) < 0)
 		return -1;
-	proxy_start(options->proxy, server->store);
-	server->quotas = quotas_new(&options->keep);
+	server->local = all_local(running);
+	if (settings_start(server, err) < 0)
+		return -1;
+	settings_run(server);
 	server->recent = recent_new();
 	server->keeper = keeper_new(server, &options->keep);
+	running->front = front_new(server);
 	return listeners_start(running, err);
 }
 
 int registry_serve(struct store *store, const struct registry_options *options, const struct privilege *privilege, struct error *err)
 {
-	struct running running = { .server = { .store = store, .options = options, .proxy = options->proxy } };
+	struct running running = { .server = { .store = store, .options = options } };
 
 	pthread_mutex_init(&running.server.lock, NULL);
 	pthread_cond_init(&running.server.calm, NULL);
-	running.server.origin = &running.origin;
+	running.server.settings = xnew(struct settings);
+	running.server.settings->holders = 1;
 	memory_bound();
 	interrupt_install();
 	running.hangup = hangup_open();
@@ -386,14 +398,11 @@ int registry_serve(struct store *store, const struct registry_options *options, 
 		watch(&running);
 	}
 	listeners_stop(&running);
-	proxy_stop(options->proxy);
 	keeper_free(&running.server.keeper);
+	settings_stop(&running.server);
 	observer_stop(&running.server.observer);
 	recent_free(&running.server.recent);
-	quotas_free(&running.server.quotas);
-	access_stop(&running.server.access);
 	tls_close(&running.server.tls);
-	origin_clear(&running.origin);
 	free(running.listeners);
 	fd_close(&running.hangup);
 	fd_close(&running.notify);

@@ -38,7 +38,7 @@ static void grants_cut(struct grants *grants, const struct access *access, const
 
 static void token_answer(struct request *request, const struct strlist *fields, bool refresh)
 {
-	struct access *access = request->server->access;
+	struct access *access = request->settings->access;
 	struct grants grants _cleanup_(grants_free) = { 0 };
 	struct error err _cleanup_(error_clear) = { 0 };
 	time_t now = time(NULL);
@@ -66,14 +66,14 @@ static void token_refuse(struct request *request, int wait, struct error *err)
 {
 	access_refuse(request, wait, err);
 	if (!wait)
-		request_set(request, "WWW-Authenticate", "Basic realm=\"%s\", charset=\"UTF-8\"", access_service(request->server->access));
+		request_set(request, "WWW-Authenticate", "Basic realm=\"%s\", charset=\"UTF-8\"", access_service(request->settings->access));
 }
 
 static int login(struct request *request, const char *name, const char *password, int *ret_wait, struct error *err)
 {
-	if (request->server->access->open) /* whoever one says to be, all may do all */
+	if (request->settings->access->open) /* whoever one says to be, all may do all */
 		return 0;
-	return caller_login(request->server->access, request_client_address(request), name, password, &request->caller, ret_wait, err);
+	return caller_login(request->settings->access, request_client_address(request), name, password, &request->caller, ret_wait, err);
 }
 
 /* ---- GET ---- */
@@ -91,7 +91,7 @@ void token_get(struct request *request)
 	else if (result == 0 && authorization.scheme == AUTHORIZATION_BASIC)
 		result = login(request, authorization.name, authorization.secret, &wait, &err);
 	else if (result == 0 && certificate)
-		caller_from_certificate(request->server->access, certificate, &request->caller);
+		caller_from_certificate(request->settings->access, certificate, &request->caller);
 	if (result < 0)
 		token_refuse(request, wait, &err);
 	else
@@ -116,7 +116,7 @@ static int grant_read(struct request *request, const struct strlist *form, int *
 	if (str_equal(type, "password") && name && password)
 		return login(request, name, password, ret_wait, err);
 	if (str_equal(type, "refresh_token") && refresh)
-		return request->server->access->open ? 0 : caller_from_refresh(request->server->access, refresh, &request->caller, err);
+		return request->settings->access->open ? 0 : caller_from_refresh(request->settings->access, refresh, &request->caller, err);
 	return error_set(err, ERROR_INVALID, "grant_type is password, with username and password, or refresh_token, with refresh_token");
 }
 

@@ -17,7 +17,7 @@ static void upload_describe(struct request *request, const char *id, int64_t siz
 	request_set(request, "OCI-Chunk-Min-Length", "1");
 }
 
-static void blob_created(struct request *request, const struct digest *digest)
+static void blob_created(struct request *request, const struct digest *digest, int64_t size, const char *action, const char *from)
 {
 	char text[DIGEST_TEXT_SIZE];
 
@@ -25,6 +25,7 @@ static void blob_created(struct request *request, const struct digest *digest)
 	request_answer(request, MHD_HTTP_CREATED, NULL, NULL, 0);
 	request_set(request, "Location", "%s/v2/%s/blobs/%s", request_prefix(request), request->target.repository, text);
 	request_set(request, "Docker-Content-Digest", "%s", text);
+	event_note_blob(request, action, digest, size, from);
 }
 
 static void upload_fail(struct request *request, struct error *err)
@@ -39,7 +40,7 @@ void upload_body_data(struct request *request, const void *bytes, size_t len)
 	if (request->error.code || !request->upload)
 		return;
 	/* A body without a length is looked at as it grows. */
-	if (request->content_length < 0 && request->server->quotas && !quota_fits(request, NULL, upload_size(request->upload) + (int64_t)len))
+	if (request->content_length < 0 && request->settings->quotas && !quota_fits(request, NULL, upload_size(request->upload) + (int64_t)len))
 		return;
 	if (upload_write(request->upload, bytes, len, &request->error) == 0)
 		request->received += (int64_t)len;
@@ -51,11 +52,12 @@ void upload_body_data(struct request *request, const void *bytes, size_t len)
 static void upload_finish(struct request *request, const struct digest *digest)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
+	int64_t size = upload_size(request->upload);
 
-	if (!quota_take(request, digest, upload_size(request->upload)))
+	if (!quota_take(request, digest, size))
 		return;
 	if (upload_commit_to(&request->upload, "", request->target.repository, digest, NULL, &err) == 0)
-		blob_created(request, digest);
+		blob_created(request, digest, size, "push", NULL);
 	else if (err.code == ERROR_CORRUPT)
 		request_fail(request, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID", "%s", err.message);
 	else
@@ -68,7 +70,7 @@ static bool mount_fits(struct request *request, const struct digest *digest)
 {
 	int64_t size = 0;
 
-	if (!request->server->quotas)
+	if (!request->settings->quotas)
 		return true;
 	_cleanup_(fd_close) int fd = store_blob_open(request->server->store, digest, &size, NULL);
 	return quota_take(request, digest, size);
@@ -119,7 +121,7 @@ static bool upload_mount(struct request *request)
 		return true;
 	if (store_blob_link(store, "", request->target.repository, &digest, NULL) < 0)
 		return false;
-	blob_created(request, &digest);
+	blob_created(request, &digest, -1, "mount", from);
 	return true;
 }
 
@@ -155,7 +157,7 @@ void upload_post_begin(struct request *request)
 
 	if (upload_mount(request) || !upload_wanted(request, &algorithm))
 		return;
-	if (upload_begin(request->server->store, &request->upload, &err) < 0)
+	if (upload_begin_in(request->server->store, request->target.repository, &request->upload, &err) < 0)
 		upload_fail(request, &err);
 	else
 		upload_set_algorithm(request->upload, algorithm);
@@ -187,7 +189,7 @@ static bool upload_take(struct request *request)
 {
 	struct error err _cleanup_(error_clear) = { 0 };
 
-	if (upload_resume(request->server->store, request->target.item, &request->upload, &err) == 0) {
+	if (upload_resume_in(request->server->store, request->target.repository, request->target.item, &request->upload, &err) == 0) {
 		request->upload_known = true;
 		return true;
 	}

@@ -1,9 +1,12 @@
-/* Webhooks: what happened to manifests is POSTed to endpoints, in the envelope of Docker's registry (its 'Notifications' documentation).
+/* Webhooks: what happened to manifests, and to blobs for who wants that, is POSTed to endpoints, in the envelope of Docker's registry (its
+ * 'Notifications' documentation).
  *
  * Each endpoint has a queue and a thread of its own, so that one that hangs holds up nobody. A request only ever puts its event into
  * the queue: bounded, the oldest gives way. Events go out one by one, in order; one that fails is tried again with growing pauses, one that
  * the endpoint refuses (4xx) is dropped. At the end of the server what is left is written to a file in the store's folder, from which the next
- * one goes on; a server that is killed loses what waited, which is why an endpoint that must miss nothing has to look itself now and then. */
+ * one goes on; a server that is killed loses what waited, which is why an endpoint that must miss nothing has to look itself now and then.
+ *
+ * New settings make new webhooks, which take over what waits; the old ones end when what they are sending has been answered. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <nettle/hmac.h>
@@ -19,6 +22,7 @@
 #include "base/uuid.h"
 #include "registry/config.h"
 #include "registry/internal.h"
+#include "remote/publish.h"
 #include "remote/transport.h"
 
 #define LEFT_FILE "webhooks.left"
@@ -30,16 +34,17 @@ struct webhook {
 	pthread_t thread;
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t wake;
-	struct strlist queue; /* bodies, the oldest first */
+	struct strlist queue; /* bodies, the oldest first; the first may be under way */
 	uint64_t generation;  /* of queue.items[0]: how many went before */
-	bool stopping;
+	bool stopping, ended; /* ended: the thread has; atomic */
 	uint64_t delivered, dropped;
 };
 
 struct webhooks {
-	int dir; /* the store's; borrowed */
+	struct store *store; /* borrowed */
 	struct webhook *items;
 	size_t len;
+	bool retired; /* others have taken over */
 };
 
 /* ---- settings ---- */
@@ -72,28 +77,28 @@ static int read_secret(const json_t *object, char **ret, struct error *err)
 
 static int check_events(const struct strlist *events, struct error *err)
 {
-	static const char *const known[] = { "push", "pull", "delete", NULL };
+	static const char *const known[] = { "push", "pull", "delete", "mount", NULL };
 
 	for (size_t i = 0; i < events->len; i++) {
 		size_t at = 0;
 		while (known[at] && !str_equal(known[at], events->items[i]))
 			at++;
 		if (!known[at])
-			return error_set(err, ERROR_INVALID, "there is no event '%s'; there are push, pull and delete", events->items[i]);
+			return error_set(err, ERROR_INVALID, "there is no event '%s'; there are push, pull, delete and mount", events->items[i]);
 	}
 	return 0;
 }
 
 static int read_webhook(const json_t *object, struct webhook_options *ret, struct error *err)
 {
-	static const char *const known[] = { "url", "events", "repositories", "headers", "secret_file", "secret_env", NULL };
+	static const char *const known[] = { "url", "events", "blobs", "repositories", "headers", "secret_file", "secret_env", NULL };
 	const char *url;
 
 	if (!json_is_object(object))
 		return error_set(err, ERROR_INVALID, "it must be an object like {\"url\": \"https://…\"}");
 	if (config_check_keys(object, known, err) < 0 || json_get_string(object, "url", &url, err) < 0 ||
 	    json_get_strlist(object, "events", &ret->events, err) < 0 || json_get_strlist(object, "repositories", &ret->repositories, err) < 0 ||
-	    json_get_strlist(object, "headers", &ret->headers, err) < 0 || check_events(&ret->events, err) < 0)
+	    json_get_bool(object, "blobs", &ret->blobs, err) < 0 || json_get_strlist(object, "headers", &ret->headers, err) < 0 || check_events(&ret->events, err) < 0)
 		return -1;
 	_cleanup_(freep) char *origin = url ? url_origin(url) : NULL;
 	if (!origin)
@@ -119,11 +124,23 @@ int webhooks_config(struct registry_options *options, const json_t *section, str
 		observe->webhooks_len = i + 1;
 		if (read_webhook(item, &observe->webhooks[i], err) < 0)
 			return error_wrap(err, "number %zu", i + 1);
+		const char *file = json_string_value(json_object_get(item, "secret_file"));
+		if (file) /* is read again with the settings */
+			strlist_add(&options->readable, file);
 	}
 	return 0;
 }
 
 /* ---- the envelope ---- */
+
+static void target_describe(json_t *target, const char *media_type, int64_t size)
+{
+	json_set_text(target, "mediaType", media_type);
+	if (!media_type || size < 0)
+		return;
+	json_object_set_new(target, "size", json_integer(size));
+	json_object_set_new(target, "length", json_integer(size));
+}
 
 static json_t *event_target(struct request *request)
 {
@@ -133,15 +150,12 @@ static json_t *event_target(struct request *request)
 
 	digest_print(&event->digest, digest);
 	json_t *target = json_pack("{s:s, s:s}", "digest", digest, "repository", repository);
-	_cleanup_(freep) char *path = xprintf("/v2/%s/manifests/%s", repository, digest), *url = request_url(request, path);
+	_cleanup_(freep) char *path = xprintf("/v2/%s/%s/%s", repository, event->blob ? "blobs" : "manifests", digest);
+	_cleanup_(freep) char *url = request_url(request, path);
 	json_set_text(target, "url", url);
-	if (event->tag)
-		json_object_set_new(target, "tag", json_string(event->tag));
-	if (event->media_type) {
-		json_object_set_new(target, "mediaType", json_string(event->media_type));
-		json_object_set_new(target, "size", json_integer(event->size));
-		json_object_set_new(target, "length", json_integer(event->size));
-	}
+	json_set_text(target, "tag", event->tag);
+	json_set_text(target, "fromRepository", event->from);
+	target_describe(target, event->blob ? "application/octet-stream" : event->media_type, event->size);
 	return target;
 }
 
@@ -165,29 +179,47 @@ static json_t *event_actor(const struct request *request)
 	return object;
 }
 
-static char *envelope(struct request *request)
+/* Takes the three parts. */
+static char *envelope(struct store *store, const char *action, time_t at, json_t *target, json_t *request, json_t *actor)
 {
 	char id[UUID_TEXT_SIZE], when[32], host[256] = "";
 
 	uuid_make(id);
 	gethostname(host, sizeof host - 1);
-	time_print(time(NULL), when);
 	_cleanup_(json_release) json_t *root =
-		json_pack("{s:[{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:s}}]}", "events", "id", id, "timestamp", when, "action",
-			  request->trace.event.action, "target", event_target(request), "request", event_request(request), "actor", event_actor(request), "source", "addr",
-			  host, "instanceID", store_id(request->server->store));
+		json_pack("{s:[{s:s, s:s, s:s, s:o, s:o, s:o, s:{s:s, s:s}}]}", "events", "id", id, "timestamp", time_print(at, when), "action", action,
+			  "target", target, "request", request, "actor", actor, "source", "addr", host, "instanceID", store_id(store));
 	return root ? json_text(root) : NULL;
+}
+
+static char *request_envelope(struct request *request)
+{
+	return envelope(request->server->store, request->trace.event.action, time(NULL), event_target(request), event_request(request), event_actor(request));
+}
+
+/* Of a change that a command made beside the server, see publish.h: who has no address, and used no URL. */
+static char *notice_envelope(struct store *store, const struct publish_notice *notice)
+{
+	char id[UUID_TEXT_SIZE];
+	json_t *target = json_pack("{s:s, s:s}", "digest", notice->digest, "repository", notice->repository), *actor = json_object();
+
+	uuid_make(id);
+	json_set_text(target, "tag", notice->tag);
+	target_describe(target, notice->media_type, notice->size);
+	json_set_text(actor, "name", notice->user);
+	return envelope(store, notice->action, (time_t)notice->at, target,
+			json_pack("{s:s, s:s}", "id", id, "method", str_equal(notice->action, "delete") ? "DELETE" : "PUT"), actor);
 }
 
 /* ---- the queue ---- */
 
-static bool wants(const struct webhook_options *options, const char *action, const char *repository)
+static bool wants(const struct webhook_options *options, const char *action, bool blob, const char *repository)
 {
 	bool named = options->repositories.len == 0;
 
 	for (size_t i = 0; i < options->repositories.len && !named; i++)
 		named = fnmatch(options->repositories.items[i], repository, 0) == 0;
-	return named && (options->events.len ? strlist_has(&options->events, action) : !str_equal(action, "pull"));
+	return named && (options->blobs || !blob) && (options->events.len ? strlist_has(&options->events, action) : !str_equal(action, "pull"));
 }
 
 /* Called with the lock held. */
@@ -217,9 +249,22 @@ void webhooks_send(struct webhooks *webhooks, struct request *request)
 	_cleanup_(freep) char *body = NULL;
 
 	for (size_t i = 0; i < webhooks->len; i++) {
-		if (!wants(webhooks->items[i].options, request->trace.event.action, request->target.repository))
+		if (!wants(webhooks->items[i].options, request->trace.event.action, request->trace.event.blob, request->target.repository))
 			continue;
-		if (!body && !(body = envelope(request)))
+		if (!body && !(body = request_envelope(request)))
+			return;
+		queue_add(&webhooks->items[i], body);
+	}
+}
+
+void webhooks_send_notice(struct webhooks *webhooks, const struct publish_notice *notice)
+{
+	_cleanup_(freep) char *body = NULL;
+
+	for (size_t i = 0; i < webhooks->len; i++) {
+		if (!wants(webhooks->items[i].options, notice->action, false, notice->repository))
+			continue;
+		if (!body && !(body = notice_envelope(webhooks->store, notice)))
 			return;
 		queue_add(&webhooks->items[i], body);
 	}
@@ -331,6 +376,7 @@ static void *webhook_main(void *data)
 			event_done(webhook, generation, outcome == OUTCOME_TAKEN);
 		pause = !again ? 0 : tries > 6 ? PAUSE_MAX : 1 << (tries - 1);
 	}
+	__atomic_store_n(&webhook->ended, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -341,9 +387,9 @@ static void left_read(struct webhooks *webhooks)
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct strlist lines _cleanup_(strlist_free) = { 0 };
 
-	if (file_read(webhooks->dir, LEFT_FILE, LEFT_MAX, &text, NULL) < 0)
+	if (file_read(store_dir(webhooks->store), LEFT_FILE, LEFT_MAX, &text, NULL) < 0)
 		return;
-	unlinkat(webhooks->dir, LEFT_FILE, 0);
+	unlinkat(store_dir(webhooks->store), LEFT_FILE, 0);
 	strlist_split(&lines, text.data, '\n');
 	for (size_t i = 0; i < lines.len; i++) {
 		_cleanup_(json_release) json_t *entry = json_parse(lines.items[i], strlen(lines.items[i]), "event", NULL);
@@ -366,18 +412,18 @@ static void left_write(struct webhooks *webhooks)
 			_cleanup_(freep) char *line = json_text(entry);
 			buf_printf(&text, "%s\n", line);
 		}
-	if (text.len && file_replace(webhooks->dir, LEFT_FILE, text.data, text.len, 0600, &err) < 0)
+	if (text.len && file_replace(store_dir(webhooks->store), LEFT_FILE, text.data, text.len, 0600, &err) < 0)
 		log_error("webhook events that could not be delivered are lost: %s", err.message);
 }
 
 /* ---- starting and stopping ---- */
 
-struct webhooks *webhooks_start(int dir, const struct webhook_options *options, size_t len)
+struct webhooks *webhooks_start(struct store *store, const struct webhook_options *options, size_t len)
 {
 	struct webhooks *webhooks = xnew(struct webhooks);
 	sigset_t all, old;
 
-	webhooks->dir = dir;
+	webhooks->store = store;
 	webhooks->items = xcalloc(len, sizeof *webhooks->items);
 	webhooks->len = len;
 	for (size_t i = 0; i < len; i++)
@@ -392,23 +438,79 @@ struct webhooks *webhooks_start(int dir, const struct webhook_options *options, 
 	return webhooks;
 }
 
-/* An exchange under way ends by itself: the transport looks at interrupt_pending. */
+/* Threads end after the exchange that is under way. */
+static void tell_to_stop(struct webhook *webhook)
+{
+	pthread_mutex_lock(&webhook->lock);
+	webhook->stopping = true;
+	pthread_cond_signal(&webhook->wake);
+	pthread_mutex_unlock(&webhook->lock);
+}
+
+static struct webhook *webhook_of_url(struct webhooks *webhooks, const char *url)
+{
+	for (size_t i = 0; webhooks && i < webhooks->len; i++)
+		if (str_equal(webhooks->items[i].options->url, url))
+			return &webhooks->items[i];
+	return NULL;
+}
+
+/* What is under way is taken over, too: an event that comes twice is better than none. */
+static void inherit(struct webhook *heir, struct webhook *old)
+{
+	struct strlist queue _cleanup_(strlist_free) = { 0 };
+	uint64_t delivered, dropped;
+
+	pthread_mutex_lock(&old->lock);
+	queue = old->queue;
+	old->queue = (struct strlist){ 0 };
+	delivered = old->delivered;
+	dropped = old->dropped;
+	pthread_mutex_unlock(&old->lock);
+	for (size_t i = 0; i < queue.len; i++)
+		queue_add(heir, queue.items[i]);
+	pthread_mutex_lock(&heir->lock);
+	heir->delivered += delivered;
+	heir->dropped += dropped;
+	pthread_mutex_unlock(&heir->lock);
+}
+
+void webhooks_inherit(struct webhooks *webhooks, struct webhooks *older)
+{
+	for (size_t i = 0; older && i < older->len; i++) {
+		struct webhook *old = &older->items[i], *heir = webhook_of_url(webhooks, old->options->url);
+		tell_to_stop(old);
+		if (heir)
+			inherit(heir, old);
+		else if (old->queue.len)
+			log_warn("webhook %s is no more in the settings: the events that wait for it are dropped", old->options->url);
+	}
+	if (older)
+		older->retired = true;
+}
+
+bool webhooks_ended(const struct webhooks *webhooks)
+{
+	bool ended = true;
+
+	for (size_t i = 0; webhooks && i < webhooks->len; i++)
+		ended = ended && __atomic_load_n(&webhooks->items[i].ended, __ATOMIC_ACQUIRE);
+	return ended;
+}
+
+/* At the end of the server an exchange under way ends by itself: the transport looks at interrupt_pending. */
 void webhooks_stop(struct webhooks **at)
 {
 	struct webhooks *webhooks = steal(*at);
 
 	if (!webhooks)
 		return;
-	for (size_t i = 0; i < webhooks->len; i++) {
-		struct webhook *webhook = &webhooks->items[i];
-		pthread_mutex_lock(&webhook->lock);
-		webhook->stopping = true;
-		pthread_cond_signal(&webhook->wake);
-		pthread_mutex_unlock(&webhook->lock);
-	}
+	for (size_t i = 0; i < webhooks->len; i++)
+		tell_to_stop(&webhooks->items[i]);
 	for (size_t i = 0; i < webhooks->len; i++)
 		pthread_join(webhooks->items[i].thread, NULL);
-	left_write(webhooks);
+	if (!webhooks->retired)
+		left_write(webhooks);
 	for (size_t i = 0; i < webhooks->len; i++)
 		strlist_free(&webhooks->items[i].queue);
 	free(webhooks->items);

@@ -10,6 +10,7 @@
 #include "remote/config.h"
 #include "remote/endpoint.h"
 #include "remote/jobs.h"
+#include "remote/publish.h"
 #include "remote/transport.h"
 
 enum { MOUNT_CANDIDATES_MAX = 100 };
@@ -227,12 +228,43 @@ static int push_upload(struct pushing *pushing, const struct remote_options *opt
 
 /* ---- the same store ---- */
 
+/* The bytes that the repository doesn't hold yet. */
+static int same_store_fits(const struct cargo *cargo, struct store *store, const char *repository, struct error *err)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < cargo->blobs_len; i++)
+		bytes += store_blob_linked(store, "", repository, &cargo->blobs[i].digest) ? 0 : cargo->blobs[i].size;
+	for (size_t i = 0; i < cargo->manifests_len; i++)
+		bytes += store_blob_linked(store, "", repository, &cargo->manifests[i].digest) ? 0 : (int64_t)cargo->manifests[i].text.len;
+	if (publish_fits(store, repository, bytes, err) == 0)
+		return 0;
+	if (err->code == ERROR_DENIED)
+		error_hint(err, "delete tags that are not needed, then 'sampan registry gc'; or, since this store is yours, 'sampan push --over-quota'");
+	return -1;
+}
+
+static void same_store_note(const struct cargo *cargo, struct store *store, const struct reference *to)
+{
+	char digest[DIGEST_TEXT_SIZE];
+
+	for (size_t i = 0; i < cargo->manifests_len; i++) {
+		const struct cargo_manifest *one = &cargo->manifests[i];
+		publish_note(store, &(struct publish_notice){ .action = "push", .repository = to->repository, .tag = one == cargo_top(cargo) ? to->tag : NULL,
+							      .digest = digest_print(&one->digest, digest), .media_type = one->media_type,
+							      .size = (int64_t)one->text.len });
+	}
+}
+
 static int push_same_store(const struct cargo *cargo, struct store *store, const struct reference *from, const struct reference *to,
-			   struct progress *progress, struct error *err)
+			   const struct remote_options *options, struct error *err)
 {
 	struct strlist tags _cleanup_(strlist_free) = { 0 };
 	_cleanup_(freep) struct progress_line **lines = xcalloc(cargo->blobs_len + 1, sizeof *lines);
 	const struct cargo_manifest *top = cargo_top(cargo);
+
+	if (!options->over_quota && same_store_fits(cargo, store, to->repository, err) < 0)
+		return -1;
 
 	if (to->tag)
 		strlist_add(&tags, to->tag);
@@ -246,7 +278,8 @@ static int push_same_store(const struct cargo *cargo, struct store *store, const
 			    store_tag_copy(store, from->registry, from->repository, &one->digest, "", to->repository, one == top ? to->tag : NULL, err) < 0)
 			return -1;
 	}
-	add_lines(cargo, progress, lines);
+	same_store_note(cargo, store, to);
+	add_lines(cargo, options->progress, lines);
 	for (size_t i = 0; i < cargo->blobs_len; i++)
 		progress_done(lines[i], "Layer already exists");
 	return 0;
@@ -267,7 +300,7 @@ int cargo_push(const struct cargo *cargo, struct store *store, const struct refe
 	if (ret_same_store)
 		*ret_same_store = same;
 	if (same)
-		return push_same_store(cargo, store, from, to, options->progress, err);
+		return push_same_store(cargo, store, from, to, options, err);
 	pushing.endpoint = endpoint;
 	store_catalog(store, to->registry, NULL, MOUNT_CANDIDATES_MAX, &pushing.candidates, NULL);
 	int result = push_upload(&pushing, options, err);

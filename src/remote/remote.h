@@ -13,6 +13,7 @@ struct remote_options {
 	bool anonymous;		/* nothing but what is given here: a server mustn't lend out its user's credentials, nor run helpers */
 	const char *proxy;	/* or NULL: what the environment says; "": none */
 	int patience;		/* seconds; somebody waits: one try, no long time-outs. 0: as a command */
+	bool over_quota;	/* a push into this very store is not held by the quotas of its server */
 	int jobs;		/* blobs at once; 0 is 4 */
 	struct progress *progress; /* or NULL */
 };

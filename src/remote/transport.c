@@ -230,6 +230,15 @@ static void set_patience(CURL *handle, const struct transport *transport, const 
 		curl_easy_setopt(handle, CURLOPT_TIMEOUT, str_equal(exchange->method, "HEAD") ? transport->patience : transport->patience * 3);
 }
 
+/* A board without ca-certificates trusts nobody, which is no reason to fail before it is seen whether the other side speaks TLS at all. */
+static void forget_missing_bundle(CURL *handle)
+{
+	const char *bundle = NULL;
+
+	if (!curl_easy_getinfo(handle, CURLINFO_CAINFO, &bundle) && bundle && access(bundle, R_OK) != 0)
+		curl_easy_setopt(handle, CURLOPT_CAINFO, NULL);
+}
+
 static void set_policy(CURL *handle, const struct transport *transport, const struct exchange *exchange)
 {
 	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
@@ -251,6 +260,8 @@ static void set_policy(CURL *handle, const struct transport *transport, const st
 		curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
 	} else if (transport->ca_file) {
 		curl_easy_setopt(handle, CURLOPT_CAINFO, transport->ca_file);
+	} else {
+		forget_missing_bundle(handle);
 	}
 }
 

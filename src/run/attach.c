@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "run/container.h"
+#include "run/event.h"
 #include "run/host_config.h"
 
 enum { PACKET_MAX = 8193, STREAM_STDERR = 3, KEY_P = 16, KEY_Q = 17 };
@@ -132,6 +133,7 @@ int container_attach(struct store *store, const char *name, bool use_stdin, stru
 		return error_set(err, ERROR_INVALID, "container %s is not running", name);
 	if ((attachment.socket = connect_to(&container, err)) < 0)
 		return -1;
+	container_event(store, &container, "attach", NULL, NULL);
 	attachment.input = use_stdin && host_config_is(container.record, "OpenStdin");
 	if (attachment.input)
 		make_raw(&attachment);

@@ -6,22 +6,28 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "run/devices.h"
+#include "store/overlay.h"
 
-enum { CPU_PERIOD = 100000 };
+enum { CPU_PERIOD = 100000, FREEZE_WAIT = 2000 /* milliseconds */ };
 
 struct controller {
-	const char *name, *file_v1, *file_v2;
+	const char *name, *file_v1, *file_v2; /* v2 NULL: every group of v2 has it, without being asked for */
 };
+enum { MEMORY, PIDS, CPU, DEVICES, FREEZER };
 static const struct controller controllers[] = {
-	{ "memory", "memory.limit_in_bytes", "memory.max" },
-	{ "pids", "pids.max", "pids.max" },
-	{ "cpu", "cpu.cfs_quota_us", "cpu.max" },
+	[MEMORY] = { "memory", "memory.limit_in_bytes", "memory.max" },
+	[PIDS] = { "pids", "pids.max", "pids.max" },
+	[CPU] = { "cpu", "cpu.cfs_quota_us", "cpu.max" },
+	[DEVICES] = { "devices", NULL, NULL },
+	[FREEZER] = { "freezer", NULL, NULL },
 };
 
 static bool has_word(const char *words, const char *word)
@@ -32,8 +38,16 @@ static bool has_word(const char *words, const char *word)
 	return strlist_has(&list, word);
 }
 
+static bool v2_has(const char *at, const struct controller *controller)
+{
+	_cleanup_(freep) char *path = path_join(at, "cgroup.controllers");
+	struct buf names _cleanup_(buf_free) = { 0 };
+
+	return file_read(AT_FDCWD, path, 4096, &names, NULL) == 0 && (!controller->file_v2 || (names.data && strstr(names.data, controller->name)));
+}
+
 /* The last mount of a hierarchy with this controller: v1 by its options, v2 by cgroup.controllers. NULL if there is none. */
-static char *find_hierarchy(const char *controller, bool *ret_v2)
+static char *find_hierarchy(const struct controller *controller, bool *ret_v2)
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct strlist lines _cleanup_(strlist_free) = { 0 };
@@ -46,15 +60,11 @@ static char *find_hierarchy(const char *controller, bool *ret_v2)
 		char *dash = strstr(lines.items[i], " - ");
 		if (!dash || sscanf(lines.items[i], "%*s %*s %*s %*s %511s", at) != 1 || sscanf(dash, " - %31s %*s %511s", type, options) != 2)
 			continue;
-		if (str_equal(type, "cgroup") && has_word(options, controller)) {
+		if (str_equal(type, "cgroup") && has_word(options, controller->name)) {
 			free(found);
 			found = xstrdup(at);
 			*ret_v2 = false;
-		} else if (str_equal(type, "cgroup2") && !found) {
-			_cleanup_(freep) char *path = path_join(at, "cgroup.controllers");
-			struct buf names _cleanup_(buf_free) = { 0 };
-			if (file_read(AT_FDCWD, path, 4096, &names, NULL) < 0 || !names.data || !strstr(names.data, controller))
-				continue;
+		} else if (str_equal(type, "cgroup2") && !found && v2_has(at, controller)) {
 			found = xstrdup(at);
 			*ret_v2 = true;
 		}
@@ -70,48 +80,72 @@ static int write_file(const char *dir, const char *name, const char *text)
 	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-static void make_one(const char *id, const struct controller *controller, const char *value)
+/* sampan/<id> in the controller's hierarchy; NULL where that can't be. Owned by the caller. */
+static char *make_group(const char *id, const struct controller *controller, bool *ret_v2)
 {
-	bool v2 = false;
-	_cleanup_(freep) char *top = find_hierarchy(controller->name, &v2);
+	_cleanup_(freep) char *top = find_hierarchy(controller, ret_v2);
 	_cleanup_(freep) char *ours = top ? path_join(top, "sampan") : NULL, *dir = ours ? path_join(ours, id) : NULL;
 	_cleanup_(freep) char *enable = xprintf("+%s", controller->name);
 
-	if (dir && v2) {
+	if (dir && *ret_v2 && controller->file_v2) {
 		write_file(top, "cgroup.subtree_control", enable);
 		mkdir(ours, 0755);
 		write_file(ours, "cgroup.subtree_control", enable);
 	}
-	if (dir && dir_make(AT_FDCWD, dir, 0755, NULL) == 0 && write_file(dir, v2 ? controller->file_v2 : controller->file_v1, value) == 0)
+	return dir && dir_make(AT_FDCWD, dir, 0755, NULL) == 0 ? steal(dir) : NULL;
+}
+
+static void make_one(const char *id, const struct controller *controller, const char *value)
+{
+	bool v2 = false;
+	_cleanup_(freep) char *dir = make_group(id, controller, &v2);
+
+	if (dir && write_file(dir, v2 ? controller->file_v2 : controller->file_v1, value) == 0)
 		return;
 	log_warn("cannot limit %s on this machine: %s; the container runs without that limit", controller->name,
-		 top ? strerror(errno) : "the kernel has no such cgroup controller mounted");
+		 dir ? strerror(errno) : "the kernel has no such cgroup controller mounted");
+}
+
+bool cgroup_hold_devices(const char *id, const json_t *host)
+{
+	bool v2 = false;
+	_cleanup_(freep) char *dir = overlay_is_user() ? NULL : make_group(id, &controllers[DEVICES], &v2);
+	struct error why _cleanup_(error_clear) = { 0 };
+
+	if (!dir)
+		return false;
+	if ((v2 ? device_rules_v2(dir, host, &why) : device_rules_v1(dir, host, &why)) == 0)
+		return true;
+	log_debug("devices can't be held by a cgroup: %s", why.message);
+	return false;
 }
 
 void cgroup_make(const char *id, const struct limits *limits)
 {
+	bool freezer_v2;
+	_cleanup_(freep) char *freezer = make_group(id, &controllers[FREEZER], &freezer_v2); /* for a later `pause`, if it can be */
 	char value[64];
 
 	if (limits->memory > 0) {
 		snprintf(value, sizeof value, "%lld", (long long)limits->memory);
-		make_one(id, &controllers[0], value);
+		make_one(id, &controllers[MEMORY], value);
 	}
 	if (limits->pids > 0) {
 		snprintf(value, sizeof value, "%lld", (long long)limits->pids);
-		make_one(id, &controllers[1], value);
+		make_one(id, &controllers[PIDS], value);
 	}
 	if (limits->cpus > 0) {
 		bool v2 = false;
-		_cleanup_(freep) char *top = find_hierarchy("cpu", &v2);
+		_cleanup_(freep) char *top = find_hierarchy(&controllers[CPU], &v2);
 		snprintf(value, sizeof value, v2 ? "%lld 100000" : "%lld", (long long)(limits->cpus * CPU_PERIOD));
-		make_one(id, &controllers[2], value);
+		make_one(id, &controllers[CPU], value);
 	}
 }
 
 static char *find_dir(const char *id, size_t controller)
 {
 	bool v2 = false;
-	_cleanup_(freep) char *top = find_hierarchy(controllers[controller].name, &v2);
+	_cleanup_(freep) char *top = find_hierarchy(&controllers[controller], &v2);
 	_cleanup_(freep) char *dir = top ? xprintf("%s/sampan/%s", top, id) : NULL;
 
 	return dir && access(dir, F_OK) == 0 ? steal(dir) : NULL;
@@ -127,20 +161,96 @@ void cgroup_open(const char *id, struct cgroup_files *ret)
 	}
 }
 
-void cgroup_enter(struct cgroup_files *files)
+int cgroup_enter(struct cgroup_files *files, bool devices_held, struct error *err)
 {
+	bool held = false;
+
 	for (size_t i = 0; i < CGROUP_FILES; i++) {
-		if (files->fds[i] >= 0 && write(files->fds[i], "0", 1) != 1)
+		bool entered = files->fds[i] >= 0 && write(files->fds[i], "0", 1) == 1;
+		if (files->fds[i] >= 0 && !entered)
 			log_warn_once("cannot enter the container's cgroup: its limits do not hold");
+		held |= entered && i == DEVICES;
 		fd_close(&files->fds[i]);
 		files->fds[i] = -1;
 	}
+	return devices_held && !held ? error_set(err, ERROR_FAILED, "cannot enter the cgroup that holds the container's devices") : 0;
+}
+
+/* The freezer's group of a container, if this process is in it; NULL otherwise. Owned by the caller. */
+static char *find_freezer(const char *id, int pid)
+{
+	_cleanup_(freep) char *path = xprintf("/proc/%d/cgroup", pid), *name = xprintf("sampan/%s", id);
+	struct buf text _cleanup_(buf_free) = { 0 };
+	struct strlist lines _cleanup_(strlist_free) = { 0 };
+
+	if (file_read(AT_FDCWD, path, 65536, &text, NULL) < 0 || !text.data)
+		return NULL;
+	strlist_split(&lines, text.data, '\n');
+	for (size_t i = 0; i < lines.len; i++)
+		if (strstr(lines.items[i], name) && (strstr(lines.items[i], "freezer") || str_starts(lines.items[i], "0::")))
+			return find_dir(id, FREEZER);
+	return NULL;
+}
+
+/* v1 is asked until it says FROZEN, v2's events say so. */
+static bool is_frozen(const char *dir, bool v2, bool wish)
+{
+	_cleanup_(freep) char *path = path_join(dir, v2 ? "cgroup.events" : "freezer.state");
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	if (file_read(AT_FDCWD, path, 4096, &text, NULL) < 0 || !text.data)
+		return false;
+	return strstr(text.data, v2 ? (wish ? "frozen 1" : "frozen 0") : (wish ? "FROZEN" : "THAWED")) != NULL;
+}
+
+int cgroup_freeze(const char *id, int pid, bool freeze)
+{
+	_cleanup_(freep) char *dir = find_freezer(id, pid), *state = dir ? path_join(dir, "freezer.state") : NULL;
+	bool v2 = state && access(state, F_OK) < 0;
+
+	if (!dir || (!freeze && is_frozen(dir, v2, false)))
+		return 0;
+	if (write_file(dir, v2 ? "cgroup.freeze" : "freezer.state", v2 ? (freeze ? "1" : "0") : (freeze ? "FROZEN" : "THAWED")) < 0)
+		return 0;
+	for (int waited = 0; !is_frozen(dir, v2, freeze); waited++) {
+		if (waited == FREEZE_WAIT)
+			return write_file(dir, v2 ? "cgroup.freeze" : "freezer.state", v2 ? "0" : "THAWED"), -1;
+		usleep(1000);
+	}
+	return 1;
+}
+
+void cgroup_release(const char *id, int pid)
+{
+	_cleanup_(freep) char *dir = find_freezer(id, pid), *number = xprintf("%d", pid);
+	bool v2 = false;
+	_cleanup_(freep) char *others = dir ? make_group("monitors", &controllers[FREEZER], &v2) : NULL;
+
+	if (others && write_file(others, "cgroup.procs", number) < 0)
+		log_debug("the monitor stays in its container's cgroup: %s", strerror(errno));
 }
 
 static void remove_dir(const char *dir)
 {
 	for (int waited = 0; rmdir(dir) < 0 && errno == EBUSY && waited < 1000; waited += 20)
 		usleep(20000);
+}
+
+/* Groups of steps whose builder was killed. */
+void cgroup_sweep(void)
+{
+	bool v2 = false;
+	_cleanup_(freep) char *top = find_hierarchy(&controllers[DEVICES], &v2), *ours = top ? path_join(top, "sampan") : NULL;
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+	int pid;
+
+	if (!ours || dir_names(AT_FDCWD, ours, &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.len; i++) {
+		_cleanup_(freep) char *dir = path_join(ours, names.items[i]);
+		if (sscanf(names.items[i], "step-%d-", &pid) == 1 && kill(pid, 0) < 0 && errno == ESRCH)
+			rmdir(dir);
+	}
 }
 
 /* In every hierarchy: runc makes groups of its own in all of them, below ours. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -15,11 +16,14 @@
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/container.h"
+#include "run/event.h"
 #include "run/freeze.h"
 #include "run/host_config.h"
+#include "run/networks.h"
+#include "run/processes.h"
 #include "run/supervise.h"
 
-enum { STOP_TIMEOUT = 10, /* seconds */ KILL_TIMEOUT = 10000, MONITOR_TIMEOUT = 5000 }; /* milliseconds */
+enum { ORPHAN_AGE = 3600, STOP_TIMEOUT = 10, /* seconds */ KILL_TIMEOUT = 10000, MONITOR_TIMEOUT = 5000 }; /* milliseconds */
 
 int signal_parse(const char *text, int *ret, struct error *err)
 {
@@ -78,6 +82,11 @@ int container_kill(struct store *store, const char *name, int signal_number, str
 		return -1;
 	if (kill(status.pid, signal_number) < 0 && errno != ESRCH)
 		return error_errno(err, errno, "cannot signal container %s", name);
+	_cleanup_(freep) char *number = xprintf("%d", signal_number);
+	container_event(store, &container, "kill", "signal", number);
+	/* what stands still in a freezer can't even die */
+	if (signal_number == SIGKILL && status.state == CONTAINER_PAUSED)
+		freeze_container(&container, status.pid, false, NULL);
 	return 0;
 }
 
@@ -124,10 +133,15 @@ static int stop_locked(struct store *store, const char *name, int timeout, struc
 	if (timeout < 0)
 		timeout = json_object_get(container->record, "StopTimeout") ? (int)host_config_number(container->record, "StopTimeout") : STOP_TIMEOUT;
 	container_status(container, &status);
-	if (container_is_up(&status) && end_process(container, &status, timeout, err) < 0)
-		return -1;
+	if (container_is_up(&status)) {
+		if (end_process(container, &status, timeout, err) < 0)
+			return -1;
+		container_event(store, container, "stop", NULL, NULL);
+	}
 	network_stop(container);
 	cgroup_remove(container->id);
+	if (json_object_size(json_object_get(container->record, "Networks")))
+		networks_refresh(store);
 	if (!host_config_is(container->record, "Paused"))
 		return 0;
 	json_object_del(container->record, "Paused");
@@ -149,7 +163,10 @@ int container_restart(struct store *store, const char *name, int timeout, struct
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 
-	return stop_locked(store, name, timeout, &container, err) < 0 ? -1 : container_start(store, container.id, err);
+	if (stop_locked(store, name, timeout, &container, err) < 0 || container_start(store, container.id, err) < 0)
+		return -1;
+	container_event(store, &container, "restart", NULL, NULL);
+	return 0;
 }
 
 int container_wait(struct store *store, const char *name, struct error *err)
@@ -189,7 +206,10 @@ int container_pause(struct store *store, const char *name, bool pause, struct er
 	if (freeze_container(&container, status.pid, pause, err) < 0)
 		return -1;
 	json_object_set_new(container.record, "Paused", json_boolean(pause));
-	return container_save(store, &container, err);
+	if (container_save(store, &container, err) < 0)
+		return -1;
+	container_event(store, &container, pause ? "pause" : "unpause", NULL, NULL);
+	return 0;
 }
 
 int container_rename(struct store *store, const char *name, const char *to, struct error *err)
@@ -205,6 +225,9 @@ int container_rename(struct store *store, const char *name, const char *to, stru
 	json_object_set_new(container.record, "Name", json_string(to));
 	if (container_save(store, &container, err) < 0)
 		return -1;
+	container_event(store, &container, "rename", "oldName", old);
+	if (json_object_size(json_object_get(container.record, "Networks")))
+		networks_refresh(store);
 	return store_record_delete(store, "container-name", old, err);
 }
 
@@ -221,6 +244,7 @@ int container_update(struct store *store, const char *name, json_t *host, struct
 	json_object_update(all, host);
 	if (host_config_check(all, err) < 0 || container_save(store, &container, err) < 0)
 		return -1;
+	container_event(store, &container, "update", NULL, NULL);
 	container_status(&container, &status);
 	if (!container_is_up(&status))
 		return 0;
@@ -245,6 +269,7 @@ void network_stop(const struct container *container)
 
 	if (pid > 0 && is_pasta(container, pid))
 		kill(pid, SIGTERM);
+	network_unlink(container);
 }
 
 struct removal {
@@ -289,6 +314,8 @@ static int end_running(const struct container *container, const char *name, bool
 		error_set(err, ERROR_BUSY, "container %s is running", name);
 		return error_hint(err, "'sampan stop %s' first, or 'sampan rm -f %s'", name, name);
 	}
+	if (status.state == CONTAINER_CREATED && access(container->bundle, F_OK) == 0)
+		processes_end_start(container->bundle);
 	/* One that was being started has a pid file before it has a record of it. */
 	int pid = status.pid ? status.pid : status.state == CONTAINER_CREATED ? bundle_number(container, "pid") : 0;
 	if (pid > 0) {
@@ -323,7 +350,26 @@ int container_remove(struct store *store, const char *name, bool force, struct e
 		store_record_delete(store, "container-name", container_text(&container, "Name"), NULL);
 	if (store_record_pin(store, "container", container.id, NULL, err) < 0)
 		return -1;
-	return store_record_delete(store, "container", container.id, err);
+	if (store_record_delete(store, "container", container.id, err) < 0)
+		return -1;
+	container_event(store, &container, "destroy", NULL, NULL);
+	return 0;
+}
+
+/* A create that was killed before its record was written leaves an empty folder. */
+static void sweep_folders(struct store *store, const struct strlist *ids)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+	struct stat info;
+
+	if (dir_names(store_dir(store), "containers", &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.len; i++) {
+		_cleanup_(freep) char *path = xprintf("containers/%s", names.items[i]);
+		if (!strlist_has(ids, names.items[i]) && fstatat(store_dir(store), path, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    time(NULL) - info.st_mtim.tv_sec > ORPHAN_AGE)
+			unlinkat(store_dir(store), path, AT_REMOVEDIR);
+	}
 }
 
 void containers_sweep(struct store *store)
@@ -332,6 +378,7 @@ void containers_sweep(struct store *store)
 
 	if (store_record_keys(store, "container", &ids, NULL) < 0)
 		return;
+	sweep_folders(store, &ids);
 	for (size_t i = 0; i < ids.len; i++) {
 		struct container container _cleanup_(container_clear) = { 0 };
 		struct container_status status;

@@ -8,9 +8,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "run/container.h"
+#include "run/event.h"
 #include "run/host_config.h"
 #include "run/names.h"
 #include "run/network.h"
+#include "run/networks.h"
 #include "run/sandbox.h"
 
 enum { ID_BYTES = 32, SHORT_ID = 12 };
@@ -148,6 +150,10 @@ static int decide_ports(struct creation *creation, struct error *err)
 
 	if ((options->ports_len || options->publish_all) && options->network != NETWORK_DEFAULT) {
 		log_warn("-p has no effect with --network %s", options->network == NETWORK_HOST ? "host" : "none");
+		return 0;
+	}
+	if ((options->ports_len || options->publish_all) && options->network_name && network_is_internal(creation->store, options->network_name)) {
+		log_warn("-p has no effect on the internal network %s", options->network_name);
 		return 0;
 	}
 	creation->ports = xcalloc(options->ports_len + 1, sizeof *creation->ports);
@@ -295,6 +301,10 @@ static int write_record(struct creation *creation, struct error *err)
 	container->record = make_record(creation, name);
 	if (!container->record)
 		return error_set(err, ERROR_INVALID, "an argument, variable or name is not UTF-8");
+	_cleanup_(fd_close) int lock = creation->options->network_name ? networks_lock(creation->store, err) : -1;
+	if (creation->options->network_name &&
+	    (lock < 0 || network_attach(creation->store, container, creation->options->network_name, &creation->options->aliases, err) < 0))
+		return -1;
 	if (container_save(creation->store, container, err) < 0)
 		return -1;
 	if (store_record_pin(creation->store, "container", container->id, &creation->image->digest, err) < 0)
@@ -333,6 +343,7 @@ int container_create(struct store *store, const struct image *image, const struc
 		dir_remove(store_dir(store), relative, NULL);
 		return -1;
 	}
+	container_event(store, &creation.container, "create", NULL, NULL);
 	*ret_id = xstrdup(id);
 	return 0;
 }

@@ -10,6 +10,9 @@
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/container.h"
+#include "run/event.h"
+#include "run/host_config.h"
+#include "run/namespace.h"
 #include "run/runtime.h"
 #include "run/sandbox.h"
 
@@ -19,22 +22,6 @@ struct execution {
 	struct strlist env;
 	int monitor;
 };
-
-/* Namespaces that are ours already can't be entered again. */
-static int join(int pid, const char *kind, int flag, struct error *err)
-{
-	_cleanup_(freep) char *theirs = xprintf("/proc/%d/ns/%s", pid, kind), *ours = xprintf("/proc/self/ns/%s", kind);
-	_cleanup_(fd_close) int fd = open(theirs, O_RDONLY | O_CLOEXEC);
-	struct stat one, other;
-
-	if (fd < 0 || fstat(fd, &one) < 0 || stat(ours, &other) < 0)
-		return error_errno(err, errno, "cannot find the namespaces of process %d", pid);
-	if (one.st_ino == other.st_ino && one.st_dev == other.st_dev)
-		return 0;
-	if (setns(fd, flag) < 0)
-		return error_errno(err, errno, "cannot enter the container's %s namespace", kind);
-	return 0;
-}
 
 static int write_process(const struct execution *execution, char **ret_path, struct error *err)
 {
@@ -62,8 +49,9 @@ static int work_exec(void *data, struct error *err)
 	struct cgroup_files cgroup;
 
 	cgroup_open(execution->container->id, &cgroup);
-	cgroup_enter(&cgroup);
-	if (!runtime || join(execution->monitor, "user", CLONE_NEWUSER, err) < 0 || join(execution->monitor, "mnt", CLONE_NEWNS, err) < 0)
+	if (cgroup_enter(&cgroup, host_config_is(execution->container->record, "DevicesHeld"), err) < 0)
+		return -1;
+	if (!runtime || namespace_join(execution->monitor, "user", CLONE_NEWUSER, err) < 0 || namespace_join(execution->monitor, "mnt", CLONE_NEWNS, err) < 0)
 		return -1;
 	if (geteuid() != 0 && (setgid(0) < 0 || setuid(0) < 0))
 		return error_errno(err, errno, "cannot become root of the container's namespace");
@@ -124,5 +112,13 @@ int container_exec(struct store *store, const char *name, const struct exec_opti
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 
-	return container_open(store, name, &container, err) < 0 ? -1 : container_exec_in(&container, options, err);
+	if (container_open(store, name, &container, err) < 0)
+		return -1;
+	_cleanup_(freep) char *line = strlist_join(&options->argv, " "), *action = xprintf("exec_start: %s", line);
+	container_event(store, &container, action, NULL, NULL);
+	int code = container_exec_in(&container, options, err);
+	_cleanup_(freep) char *number = xprintf("%d", code);
+	if (code >= 0 && !options->detach)
+		container_event(store, &container, "exec_die", "exitCode", number);
+	return code;
 }

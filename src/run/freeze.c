@@ -1,14 +1,16 @@
 /* Freezing a container: see freeze.h.
  *
- * Each of its processes is sent SIGSTOP, and again until a walk finds none that runs, since they may fork meanwhile. Signals need no cgroup,
- * which a rootless user and many boards do not have, and are the same for v1, v2 and none; unlike with a freezer, a parent inside may see that
- * its child stopped. From outside of the namespace the first process can't refuse the signal either. */
+ * The freezer of its cgroup does it where there is one (v1, v2): nobody inside can tell. Otherwise each of its processes is sent SIGSTOP, and
+ * again until a walk finds none that runs, since they may fork meanwhile. Signals need no cgroup, which a rootless user and many boards do not
+ * have; but a parent inside may see that its child stopped. From outside of the namespace the first process can't refuse the signal either. */
 #include "run/freeze.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "run/cgroup.h"
 #include "run/processes.h"
 
 enum { ROUNDS = 100 };
@@ -29,8 +31,19 @@ static int signal_all(int pid, bool freeze, struct error *err)
 	return told;
 }
 
+static int too_fast(const struct container *container, struct error *err)
+{
+	return error_set(err, ERROR_BUSY, "container %s starts processes faster than they can be paused", container_text(container, "Name"));
+}
+
 int freeze_container(const struct container *container, int pid, bool freeze, struct error *err)
 {
+	int frozen = cgroup_freeze(container->id, pid, freeze);
+
+	if (frozen)
+		return frozen < 0 ? too_fast(container, err) : 0;
+	if (freeze)
+		log_info("there is no cgroup freezer for it: its processes get SIGSTOP, which their parents can see");
 	for (int round = 0; round < ROUNDS; round++) {
 		int told = signal_all(pid, freeze, err);
 		if (told <= 0 || !freeze)
@@ -38,5 +51,5 @@ int freeze_container(const struct container *container, int pid, bool freeze, st
 		usleep(1000);
 	}
 	signal_all(pid, false, NULL);
-	return error_set(err, ERROR_BUSY, "container %s starts processes faster than they can be paused", container_text(container, "Name"));
+	return too_fast(container, err);
 }

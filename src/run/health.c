@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "run/child.h"
+#include "run/event.h"
 #include "run/host_config.h"
 
 enum { SECOND = 1000, DAY = 86400 * SECOND, DEFAULT_RETRIES = 3, DEFAULT_SECONDS = 30 };
@@ -124,15 +125,24 @@ static void note(struct store *store, struct container *container, const char *s
 	json_object_set_new(container->record, "Health", json_pack("{s:s, s:I, s:[{s:s, s:i}]}", "Status", status, "FailingStreak", (json_int_t)streak,
 								   "Log", "End", time_print(time(NULL), now), "ExitCode", code));
 	container_save(store, container, NULL);
+	_cleanup_(freep) char *action = xprintf("health_status: %s", status);
+	if (!old || !str_equal(host_config_text(old, "Status"), status))
+		container_event(store, container, action, NULL, NULL);
 }
 
 void health_check(struct store *store, const char *id, int64_t generation, struct health *health)
 {
 	struct container container _cleanup_(container_clear) = { 0 };
+	struct container_status status;
 	_cleanup_(fd_close) int lock = -1;
 
 	if (container_load(store, id, &container, NULL) < 0)
 		return;
+	container_status(&container, &status);
+	if (status.state == CONTAINER_PAUSED) { /* it is not asked, and so doesn't fail */
+		health->next = clock_now() + health->interval;
+		return;
+	}
 	int code = run_probe(&container, health->timeout);
 	health->next = clock_now() + health->interval;
 	/* The record is read again behind the check, which may have taken long, and under the lock that all who change it take. */

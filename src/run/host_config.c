@@ -26,12 +26,11 @@ static const char *const capabilities[] = {
 static_assert(array_len(capabilities) == CAP_CHECKPOINT_RESTORE + 2, "a name for each capability, in the kernel's order");
 
 #define BIT(capability) (UINT64_C(1) << (capability))
-/* What docker gives, but MKNOD: docker's device cgroup keeps a container from opening the disk that it makes a file for. Not every machine
- * has that controller, so here nobody makes device files unless it is asked for (--cap-add MKNOD), and those of a volume are dead
- * (nodev). */
+/* What docker gives. MKNOD among it is harmless, since a cgroup decides which devices can be opened (devices.c), or, on a machine without that
+ * controller, a user namespace in which device files can be neither made nor opened (sandbox.c). */
 #define DEFAULT_CAPABILITIES                                                                                                              \
 	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FSETID) | BIT(CAP_FOWNER) | BIT(CAP_NET_RAW) | BIT(CAP_SETGID) | \
-	 BIT(CAP_SETUID) | BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL) |           \
+	 BIT(CAP_SETUID) | BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) | BIT(CAP_MKNOD) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL) |           \
 	 BIT(CAP_AUDIT_WRITE))
 
 const char *capability_name(int number)
@@ -268,8 +267,6 @@ static int take_log(json_t *host, const char *key, const char *value, struct err
 		int64_t count;
 		if (!*equals || str_to_int(equals + 1, 1, 1000, &count, NULL) < 0)
 			return error_set(err, ERROR_USAGE, "--log-opt %s: a number from 1 is needed", value);
-		if (count > 1)
-			log_warn_once("--log-opt max-file: one file is kept; when it reaches max-size it begins anew");
 	} else {
 		return error_set(err, ERROR_USAGE, "--log-opt %s is not known here: max-size=SIZE and max-file=N are", value);
 	}

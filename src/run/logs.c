@@ -13,8 +13,8 @@
 #include "run/container.h"
 #include "run/run.h"
 
-/* What conmon keeps is less: see LOG_SIZE_MAX in monitor.c. */
-enum { LOG_READ_MAX = 64 << 20 };
+/* What conmon keeps is less: see LOG_SIZE_MAX in monitor.c. LOG_FILES_MAX is that of --log-opt max-file. */
+enum { LOG_READ_MAX = 64 << 20, LOG_FILES_MAX = 1000 };
 
 bool log_line_parse(const char *line, size_t len, struct log_line *ret)
 {
@@ -110,12 +110,40 @@ static int print_new(int fd, struct buf *rest, const struct log_options *options
 	return 0;
 }
 
-/* conmon has begun another file under the name. */
-static bool was_replaced(int fd, const char *path)
+static bool is_at(int fd, const char *path)
 {
 	struct stat old, now;
 
-	return fstat(fd, &old) == 0 && stat(path, &now) == 0 && (old.st_ino != now.st_ino || old.st_dev != now.st_dev);
+	return fstat(fd, &old) == 0 && stat(path, &now) == 0 && old.st_ino == now.st_ino && old.st_dev == now.st_dev;
+}
+
+/* conmon has begun another file under the name. */
+static bool was_replaced(int fd, const char *path)
+{
+	return !is_at(fd, path) && access(path, F_OK) == 0;
+}
+
+/* "log.3"; "log" for 0. Owned by the caller. */
+static char *numbered(const char *path, int number)
+{
+	return number ? xprintf("%s.%d", path, number) : xstrdup(path);
+}
+
+/* The file behind the one that we have read: more than one may have come since. */
+static int open_next(int fd, const char *path, struct error *err)
+{
+	int number = 0;
+
+	for (int i = 1; i < LOG_FILES_MAX && number == 0; i++) {
+		_cleanup_(freep) char *older = numbered(path, i);
+		if (is_at(fd, older))
+			number = i - 1;
+		else if (access(older, F_OK) < 0)
+			break;
+	}
+	_cleanup_(freep) char *next = numbered(path, number);
+	int opened = open(next, O_RDONLY | O_CLOEXEC);
+	return opened < 0 ? error_errno(err, errno, "cannot open %s", next) : opened;
 }
 
 static int follow(const struct container *container, const char *path, int *fd, struct buf *rest, const struct log_options *options, struct error *err)
@@ -132,10 +160,12 @@ static int follow(const struct container *container, const char *path, int *fd, 
 		if (print_new(*fd, rest, options, err) < 0 || interrupt_check(err) < 0)
 			return -1;
 		if (was_replaced(*fd, path)) {
+			/* what it wrote between our reading and its last */
+			int next = print_new(*fd, rest, options, err) < 0 ? -1 : open_next(*fd, path, err);
+			if (next < 0)
+				return -1;
 			fd_close(fd);
-			*fd = open(path, O_RDONLY | O_CLOEXEC);
-			if (*fd < 0)
-				return error_errno(err, errno, "cannot open %s", path);
+			*fd = next;
 			continue;
 		}
 		if (status.state != CONTAINER_RUNNING)
@@ -145,6 +175,34 @@ static int follow(const struct container *container, const char *path, int *fd, 
 		while (changes >= 0 && read(changes, events, sizeof events) > 0)
 			;
 	}
+}
+
+/* Whole files that came before `fd`, oldest first: printed, or, where the last lines are asked for, kept to be looked through. */
+static int read_older(int fd, const char *path, const struct log_options *options, struct buf *ret, struct error *err)
+{
+	int newest = 1, oldest = 0;
+
+	for (int i = 1; i < LOG_FILES_MAX; i++) {
+		_cleanup_(freep) char *older = numbered(path, i);
+		if (access(older, F_OK) < 0)
+			break;
+		if (is_at(fd, older)) /* it turned just now */
+			newest = i + 1;
+		oldest = i;
+	}
+	for (int i = oldest; i >= newest; i--) {
+		_cleanup_(freep) char *older = numbered(path, i);
+		struct error why _cleanup_(error_clear) = { 0 };
+		if (file_read(AT_FDCWD, older, LOG_READ_MAX, ret, &why) < 0 && why.code != ERROR_NOT_FOUND) {
+			error_move(err, &why);
+			return -1;
+		}
+		if (options->tail >= 0 || !ret->len)
+			continue;
+		print_lines(ret->data, ret->len, options);
+		buf_clear(ret);
+	}
+	return 0;
 }
 
 int container_logs(struct store *store, const char *name, const struct log_options *options, struct error *err)
@@ -160,7 +218,7 @@ int container_logs(struct store *store, const char *name, const struct log_optio
 		return 0; /* not started, or in the foreground, where its output went to the terminal */
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open %s", path);
-	if (fd_read_all(fd, LOG_READ_MAX, &text, path, err) < 0)
+	if (read_older(fd, path, options, &text, err) < 0 || fd_read_all(fd, LOG_READ_MAX, &text, path, err) < 0)
 		return -1;
 	char *last = text.len ? memrchr(text.data, '\n', text.len) : NULL;
 	size_t whole = last ? (size_t)(last - text.data) + 1 : 0, start = whole ? log_tail(text.data, whole, options->tail) : 0;

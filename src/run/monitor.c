@@ -41,18 +41,15 @@ static int run_runtime(const struct container *container, const char *runtime, c
 	return process_run(&options, err);
 }
 
-/* At its end: its network goes, and if its supervisor is gone, too, another is started (supervise.c). */
+/* At its end: its network goes, the journal hears of it, and if its supervisor is gone, too, another is started (supervise.c). */
 static void add_exit_command(const struct container *container, int pasta, struct strlist *argv)
 {
 	_cleanup_(freep) char *root = xstrndup(container->dir, strlen(container->dir) - strlen(container->id) - strlen("/containers/"));
 	_cleanup_(freep) char *program = program_path(), *number = xprintf("%d", pasta);
 	_cleanup_(freep) char *generation = xprintf("%lld", (long long)host_config_number(container->record, "Generation"));
-	bool supervised = program && supervisor_wanted(container);
 	const char *const arguments[] = { "-c", "[ \"$0\" = 0 ] || kill \"$0\"; [ -z \"$1\" ] || exec \"$@\"", number,
-					  supervised ? program : NULL, "--root", root, "supervise", "--ended", container->id, generation };
+					  program, "--root", root, "supervise", "--ended", container->id, generation };
 
-	if (!pasta && !supervised)
-		return;
 	strlist_add(argv, "--exit-command");
 	strlist_add(argv, "/bin/sh");
 	for (size_t i = 0; i < array_len(arguments) && arguments[i]; i++) {

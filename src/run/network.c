@@ -159,6 +159,13 @@ static int pasta_start(const char *bundle, const struct port_spec *ports, size_t
 	return error_hint(err, "install passt, or use the host's network: --network host");
 }
 
+int network_start_empty(const char *bundle, struct error *err)
+{
+	_cleanup_(freep) char *at = path_join(bundle, "netns");
+
+	return netns_make(at, err);
+}
+
 int network_start(const char *bundle, const struct port_spec *ports, size_t ports_len, struct error *err)
 {
 	_cleanup_(freep) char *at = path_join(bundle, "netns");

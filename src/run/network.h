@@ -6,6 +6,8 @@
 #define RUN_NETWORK_H
 #include "run/run.h"
 
+/* The namespace alone, with nothing in it: for internal networks. */
+int network_start_empty(const char *bundle, struct error *err);
 /* In a process in the host's network, with the user namespace of the container: makes the namespace, bound to bundle/netns, and starts
  * pasta, whose id is in bundle/pasta.pid. It is up when this returns. */
 int network_start(const char *bundle, const struct port_spec *ports, size_t ports_len, struct error *err);

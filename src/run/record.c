@@ -10,6 +10,7 @@
 #include "run/container.h"
 #include "run/health.h"
 #include "run/host_config.h"
+#include "run/networks.h"
 #include "run/sandbox.h"
 #include "run/supervise.h"
 
@@ -242,6 +243,20 @@ static char *labels_text(const struct container *container)
 	return list.len ? strlist_join(&list, ",") : xstrdup("");
 }
 
+/* What it was started with, and what it was connected to since: "default,db". Owned by the caller. */
+static char *networks_text(const struct container *container)
+{
+	const char *mode = host_config_text(json_object_get(container->record, "HostConfig"), "NetworkMode"), *name;
+	struct strlist list _cleanup_(strlist_free) = { 0 };
+	json_t *end;
+
+	strlist_add(&list, mode);
+	json_object_foreach(json_object_get(container->record, "Networks"), name, end)
+		if (!strlist_has(&list, name))
+			strlist_add(&list, name);
+	return strlist_join(&list, ",");
+}
+
 static void fill_row(const struct container *container, const struct container_status *status, struct container_row *row)
 {
 	*row = (struct container_row){
@@ -251,7 +266,7 @@ static void fill_row(const struct container *container, const struct container_s
 		.command = command_text(container),
 		.health = xstrdup(health_text(container, status)),
 		.labels = labels_text(container),
-		.networks = xstrdup(host_config_text(json_object_get(container->record, "HostConfig"), "NetworkMode")),
+		.networks = networks_text(container),
 		.ports = container_is_up(status) ? container_ports(container) : xstrdup(""),
 		.state = status->state,
 		.exit_code = status->exit_code,
@@ -273,6 +288,7 @@ int containers_list(struct store *store, bool all, struct container_row **ret, s
 {
 	struct strlist ids _cleanup_(strlist_free) = { 0 };
 	struct container_row *rows = NULL;
+	bool cut = false;
 	size_t len = 0;
 
 	containers_sweep(store);
@@ -295,11 +311,14 @@ int containers_list(struct store *store, bool all, struct container_row **ret, s
 		container_status(&container, &status);
 		if (!all && !container_is_up(&status) && status.state != CONTAINER_RESTARTING)
 			continue;
+		cut |= container_is_up(&status) && network_is_cut(&container);
 		xgrow(rows, len);
 		fill_row(&container, &status, &rows[len++]);
 	}
 	if (len)
 		qsort(rows, len, sizeof *rows, newest_first);
+	if (cut)
+		networks_refresh(store);
 	*ret = rows;
 	*ret_len = len;
 	return 0;
@@ -414,6 +433,7 @@ json_t *container_inspect(struct store *store, const char *name, struct error *e
 	copy_key(object, "HostConfig", record, "HostConfig");
 	copy_key(object, "Mounts", record, "Mounts");
 	json_object_set_new(object, "Config", config);
-	json_object_set_new(object, "NetworkSettings", json_pack("{s:o}", "Ports", ports_object(&container)));
+	json_object_set_new(object, "NetworkSettings", json_pack("{s:o, s:o}", "Ports", ports_object(&container), "Networks",
+								  network_settings(store, &container)));
 	return object;
 }

@@ -9,7 +9,8 @@
 #include "emu/emu.h"
 #include "store/layer.h"
 
-enum network_mode { NETWORK_DEFAULT, NETWORK_HOST, NETWORK_NONE };
+/* INTERNAL: a namespace with nothing of the outside, for networks with names that are so. */
+enum network_mode { NETWORK_DEFAULT, NETWORK_HOST, NETWORK_NONE, NETWORK_INTERNAL };
 int network_mode_parse(const char *text, enum network_mode *ret, struct error *err);
 
 struct mount_spec {
@@ -59,6 +60,8 @@ struct container_options {
 	struct strlist env;
 	struct strlist args; /* replaces CMD if not empty */
 	enum network_mode network;
+	const char *network_name; /* one of those with names; or NULL */
+	struct strlist aliases;	  /* on it */
 	const struct port_spec *ports;
 	size_t ports_len;
 	const struct mount_spec *mounts;
@@ -120,6 +123,24 @@ struct log_options {
 };
 /* Writes to stdout (and stderr). Returns when the container ended, or at once without follow. */
 int container_logs(struct store *store, const char *name, const struct log_options *options, struct error *err);
+struct cp_options {
+	bool follow;  /* a symlink as the source stands for where it leads */
+	bool archive; /* what comes out keeps the owners that it has in the container */
+};
+/* Files into it (`in`) or out of it, running or not. `inside` counts from its root; `outside` NULL is a tar on stdin or stdout. */
+int container_copy(struct store *store, const char *name, const char *inside, const char *outside, bool in, const struct cp_options *options,
+		   struct error *err);
+/* What differs from the image: 'A', 'C' or 'D' and the absolute path, sorted. */
+int container_diff(struct store *store, const char *name, void (*report)(void *data, char kind, const char *path), void *data, struct error *err);
+struct commit_options {
+	const char *message, *author;	   /* or NULL */
+	const struct reference *name;	   /* or NULL */
+	bool pause;			   /* its processes stand still meanwhile */
+	int (*change)(struct image_config *config, void *data, struct error *err); /* the last word on the configuration; or NULL */
+	void *data;
+};
+/* An image of its files, without volumes, and of its settings. */
+int container_commit(struct store *store, const char *name, const struct commit_options *options, struct digest *ret_id, struct error *err);
 /* Its files, without volumes, as a tar. */
 int container_export(struct store *store, const char *name, int to, struct error *err);
 /* Our stdin, stdout and stderr on one that runs detached, until it ends (its exit code) or ^P^Q (0). */
@@ -135,8 +156,28 @@ struct process_row {
 	int64_t cpu_ms, memory; /* resident bytes */
 	char *command;		/* owned */
 };
+/* What a container uses: sums over its processes, and what its network has carried; all zero if it doesn't run. */
+struct container_usage {
+	int64_t cpu_ms, memory, limit; /* limit: its own, or this machine's memory */
+	int64_t pids, received, sent, read, written; /* bytes; read and written by storage, 0 where the kernel doesn't say */
+};
+void container_usage(struct store *store, const char *id, struct container_usage *ret);
 int container_processes(struct store *store, const char *name, struct process_row **ret, size_t *ret_len, struct error *err);
 void processes_free(struct process_row *rows, size_t len);
+
+/* ---- networks with names ---- */
+struct network_options {
+	const char *subnet, *gateway; /* NULL: chosen */
+	bool internal;		      /* no way out */
+	struct strlist labels;
+};
+int network_create(struct store *store, const char *name, const struct network_options *options, struct error *err);
+/* docker's object; a new reference. */
+json_t *network_inspect(struct store *store, const char *name, struct error *err);
+int network_remove(struct store *store, const char *name, struct error *err); /* ERROR_BUSY if one that runs is on it */
+bool network_is_used(struct store *store, const char *name); /* by any container, running or not */
+int network_connect(struct store *store, const char *network, const char *container, const struct strlist *aliases, struct error *err);
+int network_disconnect(struct store *store, const char *network, const char *container, struct error *err);
 
 /* ---- volumes ---- */
 struct volume_row {

@@ -1,5 +1,9 @@
 /* From a description to a bundle: see sandbox.h.
  *
+ * Device files, in layers or made inside, must not lead to this machine's disks. Where a cgroup can say which devices are opened it does
+ * (devices_held). Where it can't, root's tree is mounted nodev and a user namespace is put around, in which device files can't be made, and which
+ * locks that flag: a runtime takes it off otherwise. A user's containers live in such a namespace anyway.
+ *
  * The order matters. What needs the rights of the outer namespace comes first (the overlay with its trusted xattrs, hiding a cgroup
  * hierarchy that crun doesn't know); the user namespace of the emulator is entered behind it, and everything that must belong to that one
  * (binfmt_misc, later the network namespace) is made inside. Mounts from outside are locked in there: the container's rights end at them. */
@@ -17,9 +21,11 @@
 #include "base/json.h"
 #include "base/userns.h"
 #include "run/child.h"
+#include "run/host_config.h"
 #include "run/network.h"
 #include "run/runtime.h"
 #include "run/spec.h"
+#include "store/overlay.h"
 
 char *sandbox_bundle(const char *dir)
 {
@@ -161,6 +167,7 @@ static int write_etc(const struct sandbox *sandbox, const char *bundle, const ch
 	if (!hosts.len)
 		buf_printf(&hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n", hostname);
 	add_hosts(json_object_get(sandbox->host, "ExtraHosts"), &hosts);
+	buf_add_str(&hosts, sandbox->hosts ? sandbox->hosts : "");
 	if (write_text(bundle, "resolv.conf", resolv.data ? resolv.data : "", &ret->resolv_conf, err) < 0)
 		return -1;
 	if (write_text(bundle, "hosts", hosts.data, &ret->hosts, err) < 0)
@@ -211,13 +218,28 @@ static void make_mountpoints(const struct sandbox *sandbox, const json_t *config
 	}
 }
 
+/* Is it up to us to make device files harmless? */
+static bool needs_guard(const struct sandbox *sandbox)
+{
+	return !sandbox->devices_held && !overlay_is_user() && !host_config_is(sandbox->host, "Privileged");
+}
+
+static int enter_namespaces(const struct sandbox *sandbox, bool guard, const char *binfmt, struct error *err)
+{
+	if (emulator_enter(sandbox->emulator, binfmt, sandbox->dispatcher, err) < 0)
+		return -1;
+	if (guard && sandbox->emulator->emulation != EMULATION_PRIVATE && userns_enter_identity(err) < 0)
+		return error_wrap(err, "without a cgroup for devices a container needs a user namespace");
+	child_die_with_parent();
+	return 0;
+}
+
 static json_t *make_config(const struct sandbox *sandbox, const struct user *user, const struct etc_files *etc, const char *hostname,
-			   const char *bundle)
+			   const char *bundle, bool nested)
 {
 	_cleanup_(freep) char *root = path_join(sandbox->dir, "merged"), *netns = path_join(bundle, "netns");
 	/* below the one that holds the limits */
 	_cleanup_(freep) char *cgroup = sandbox->id && !runtime_is_crun() ? xprintf("/sampan/%s/runtime", sandbox->id) : NULL;
-	bool nested = sandbox->emulator->emulation == EMULATION_PRIVATE || userns_is_rootless();
 	struct spec spec = {
 		.root = root,
 		.read_only = sandbox->read_only,
@@ -227,9 +249,10 @@ static json_t *make_config(const struct sandbox *sandbox, const struct user *use
 		.hostname = hostname,
 		.user = user,
 		.terminal = sandbox->terminal,
-		.netns = sandbox->network == NETWORK_DEFAULT ? netns : NULL,
+		.netns = sandbox->network == NETWORK_DEFAULT || sandbox->network == NETWORK_INTERNAL ? netns : NULL,
 		.host_network = sandbox->network == NETWORK_HOST,
 		.bind_sys = nested && sandbox->network == NETWORK_HOST,
+		.devices_held = sandbox->devices_held,
 		.map_tty = gid_mapped(5),
 		.mqueue = kernel_has_mqueue(),
 		.filter = sandbox->filter,
@@ -258,7 +281,7 @@ static int make_bundle_folders(const char *bundle, struct error *err)
 /* The outer half; *ret_tree is the mounted tree. */
 static int mount_tree(const struct sandbox *sandbox, struct user *ret_user, int *ret_tree, struct error *err)
 {
-	struct snapshot_options options = { .layers = sandbox->layers, .dir = sandbox->dir };
+	struct snapshot_options options = { .layers = sandbox->layers, .dir = sandbox->dir, .no_devices = needs_guard(sandbox) };
 	_cleanup_(freep) char *merged = path_join(sandbox->dir, "merged");
 
 	if (leave_host_mounts(err) < 0 || snapshot_mount(sandbox->store, &options, err) < 0)
@@ -288,10 +311,11 @@ int sandbox_enter(const struct sandbox *sandbox, struct mountpoints *made, struc
 		return -1;
 	if (mount_tree(sandbox, &user, &tree, err) < 0 || write_etc(sandbox, bundle, hostname, &etc, err) < 0)
 		return -1;
-	if (emulator_enter(sandbox->emulator, binfmt, sandbox->dispatcher, err) < 0)
+	bool guard = needs_guard(sandbox); /* asked before we are in a namespace */
+	if (enter_namespaces(sandbox, guard, binfmt, err) < 0)
 		return -1;
-	child_die_with_parent();
-	json_t *config _cleanup_(json_release) = make_config(sandbox, &user, &etc, hostname, bundle);
+	bool nested = guard || sandbox->emulator->emulation == EMULATION_PRIVATE || userns_is_rootless();
+	json_t *config _cleanup_(json_release) = make_config(sandbox, &user, &etc, hostname, bundle, nested);
 	if (!config)
 		return error_set(err, ERROR_INVALID, "an argument, variable or name is not UTF-8");
 	make_mountpoints(sandbox, config, tree, made);

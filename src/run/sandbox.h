@@ -19,8 +19,10 @@ struct sandbox {
 	size_t mounts_len;
 	const char *id; /* of a container, or NULL: names its cgroup where the runtime makes one */
 	const json_t *host; /* docker's HostConfig of a container, or NULL */
+	const char *hosts; /* more lines for /etc/hosts, or NULL */
 	const char *init;   /* see spec.h, or NULL */
 	bool terminal, read_only;
+	bool devices_held; /* by a cgroup that the process enters before the runtime starts (cgroup.h) */
 	bool filter; /* refuse system calls that a service has no use for (seccomp.h) */
 	/* Called when the tree is mounted, with a descriptor of it, before a user namespace is entered; may be NULL. */
 	int (*mounted)(void *data, int tree, struct error *err);

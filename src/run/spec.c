@@ -118,7 +118,7 @@ static void add_mount(json_t *mounts, const char *target, const char *type, cons
 						json_from_strlist(&list)));
 }
 
-/* Device files in it are dead but for a privileged container: see DEFAULT_CAPABILITIES in host_config.c. */
+/* Device files in it are dead unless a cgroup says which may be opened, or all may. */
 static void add_bind(json_t *mounts, const char *source, const char *target, bool read_only, bool devices)
 {
 	_cleanup_(freep) char *options = xprintf("rbind,rprivate,%s%s", read_only ? "ro" : "rw", devices ? "" : ",nodev");
@@ -165,7 +165,7 @@ static json_t *mount_list(const struct spec *spec)
 	for (size_t i = 0; i < spec->mounts_len; i++) {
 		const struct mount_spec *mount = &spec->mounts[i];
 		if (mount->source)
-			add_bind(mounts, mount->source, mount->target, mount->read_only, host_config_is(spec->host, "Privileged"));
+			add_bind(mounts, mount->source, mount->target, mount->read_only, spec->devices_held || host_config_is(spec->host, "Privileged"));
 		else
 			add_mount(mounts, mount->target, "tmpfs", "tmpfs", "nosuid,nodev,mode=1777");
 	}

@@ -18,6 +18,7 @@ struct spec {
 	const char *netns;	/* path of a network namespace; NULL and !host_network: a new one */
 	bool host_network;
 	bool bind_sys;	     /* sysfs can't be mounted: a user namespace of ours with a network that is not */
+	bool devices_held;   /* by a cgroup: device files in volumes needn't be dead */
 	bool map_tty;	     /* gid 5 exists in this user namespace */
 	bool mqueue;	     /* the kernel has it */
 	bool filter;	     /* system calls, see seccomp.h */

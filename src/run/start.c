@@ -18,9 +18,11 @@
 #include "run/cgroup.h"
 #include "run/child.h"
 #include "run/container.h"
+#include "run/event.h"
 #include "run/host_config.h"
 #include "run/monitor.h"
 #include "run/network.h"
+#include "run/networks.h"
 #include "run/sandbox.h"
 #include "run/spec.h"
 #include "run/supervise.h"
@@ -38,9 +40,9 @@ struct launch {
 	size_t ports_len;
 	struct mount_spec *mounts; /* owned, with their texts */
 	size_t mounts_len;
-	enum network_mode network;
+	struct network_plan network;
 	char *init; /* or NULL; owned */
-	bool terminal, interactive;
+	bool terminal, interactive, devices_held;
 };
 
 static void launch_clear(struct launch *launch)
@@ -56,6 +58,7 @@ static void launch_clear(struct launch *launch)
 	free(launch->mounts);
 	free(launch->ports);
 	free(launch->init);
+	network_plan_clear(&launch->network);
 }
 
 static void read_mounts(struct launch *launch)
@@ -105,7 +108,6 @@ static int find_init(struct launch *launch, struct error *err)
 static int launch_read(struct launch *launch, struct error *err)
 {
 	const json_t *record = launch->container->record;
-	const char *network = host_config_text(launch->host, "NetworkMode");
 	struct platform platform;
 
 	if (host_config_is(launch->host, "Init") && find_init(launch, err) < 0)
@@ -114,7 +116,7 @@ static int launch_read(struct launch *launch, struct error *err)
 	    json_get_strlist(record, "Layers", &launch->layers, err) < 0)
 		return -1;
 	if (platform_parse(container_text(launch->container, "Platform"), &platform, err) < 0 ||
-	    network_mode_parse(*network ? network : "default", &launch->network, err) < 0)
+	    network_plan_read(launch->store, launch->container, &launch->network, err) < 0)
 		return -1;
 	emulator_find(&platform, &launch->emulator);
 	read_mounts(launch);
@@ -154,6 +156,18 @@ static int fill_volumes(void *data, int tree, struct error *err)
 	return 0;
 }
 
+static int start_network(const struct launch *launch, struct error *err)
+{
+	const char *bundle = launch->container->bundle;
+	_cleanup_(freep) char *netns = path_join(bundle, "netns");
+
+	if (launch->network.mode == NETWORK_DEFAULT && network_start(bundle, launch->ports, launch->ports_len, err) < 0)
+		return -1;
+	if (launch->network.mode == NETWORK_INTERNAL && network_start_empty(bundle, err) < 0)
+		return -1;
+	return network_plan_link(launch->container, &launch->network, netns, err);
+}
+
 /* In the child: everything up to the runtime. */
 static int enter(struct launch *launch, struct error *err)
 {
@@ -162,20 +176,20 @@ static int enter(struct launch *launch, struct error *err)
 	struct sandbox sandbox = {
 		.store = launch->store, .layers = &launch->layers, .dir = container->dir, .emulator = &launch->emulator,
 		.argv = &launch->argv, .env = &launch->env, .cwd = container_text(container, "WorkingDir"),
-		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = launch->network,
+		.user = container_text(container, "User"), .hostname = container_text(container, "Hostname"), .network = launch->network.mode,
+		.hosts = launch->network.hosts,
 		.mounts = launch->mounts, .mounts_len = launch->mounts_len, .terminal = launch->terminal,
 		.read_only = host_config_is(launch->host, "ReadonlyRootfs"), .id = container->id, .host = launch->host, .init = launch->init,
-		.filter = true, .mounted = fill_volumes, .data = launch,
+		.devices_held = launch->devices_held, .filter = true, .mounted = fill_volumes, .data = launch,
 	};
 
 	cgroup_open(container->id, &cgroup);
 	if (sandbox_enter(&sandbox, NULL, err) < 0)
 		return -1;
-	if (launch->network == NETWORK_DEFAULT && network_start(container->bundle, launch->ports, launch->ports_len, err) < 0)
+	if (start_network(launch, err) < 0)
 		return -1;
-	/* Behind pasta, which doesn't count against the container's limits. */
-	cgroup_enter(&cgroup);
-	return 0;
+	/* Behind pasta, which doesn't count against the container's limits, and opens a device. */
+	return cgroup_enter(&cgroup, launch->devices_held, err);
 }
 
 static int work_detached(void *data, struct error *err)
@@ -235,8 +249,11 @@ static int wait_foreground(struct launch *launch, struct child *child, struct er
 		if (poll(&waiting, 1, noted ? 500 : 20) > 0)
 			return child_wait(child, err);
 		int pid = bundle_number(launch->container, "pid");
-		if (pid && !noted)
-			noted = note_start(launch, pid, NULL) == 0;
+		if (pid && !noted && (noted = note_start(launch, pid, NULL) == 0)) {
+			container_event(launch->store, launch->container, "start", NULL, NULL);
+			if (launch->network.ends_len)
+				networks_refresh(launch->store);
+		}
 		if (interrupt_pending())
 			ask_to_stop(launch, child, pid, &asked);
 	}
@@ -250,14 +267,17 @@ static int run_foreground(struct launch *launch, struct error *err)
 	if (child_start(work_foreground, launch, &child, err) < 0)
 		return -1;
 	int result = wait_foreground(launch, &child, err);
-	if (result >= 0 && !host_config_number(container->record, "Pid"))
-		note_start(launch, bundle_number(container, "pid"), NULL);
+	if (result >= 0 && !host_config_number(container->record, "Pid") && note_start(launch, bundle_number(container, "pid"), NULL) == 0)
+		container_event(launch->store, container, "start", NULL, NULL);
 	network_stop(container);
 	if (result >= 0) {
 		_cleanup_(freep) char *path = xprintf("exits/%s", container->id), *code = xprintf("%d", result);
 		_cleanup_(fd_close) int dir = open(container->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0 || dir_make(dir, "exits", 0755, err) < 0 || file_replace(dir, path, code, strlen(code), 0644, err) < 0)
 			log_warn("the exit code of %s could not be kept", container->id);
+		container_event_die(launch->store, container);
+		if (launch->network.ends_len)
+			networks_refresh(launch->store);
 	}
 	if (result >= 0 && host_config_is(launch->host, "AutoRemove"))
 		container_remove(launch->store, container->id, true, NULL);
@@ -281,6 +301,7 @@ static int forget_run(struct launch *launch, struct error *err)
 	}
 	json_object_del(container->record, "Pid");
 	json_object_del(container->record, "PidStart");
+	json_object_del(container->record, "Paused");
 	if (container_save(launch->store, container, err) < 0)
 		return -1;
 	umount2(netns, MNT_DETACH);
@@ -304,6 +325,8 @@ static int launch_prepare(struct launch *launch, struct error *err)
 		return -1;
 	host_config_limits(launch->host, &limits);
 	cgroup_make(launch->container->id, &limits);
+	launch->devices_held = !host_config_is(launch->host, "Privileged") && cgroup_hold_devices(launch->container->id, launch->host);
+	json_object_set_new(launch->container->record, "DevicesHeld", json_boolean(launch->devices_held));
 	return 0;
 }
 
@@ -319,7 +342,14 @@ int container_launch(struct store *store, struct container *container, struct er
 		cgroup_remove(container->id);
 		return -1;
 	}
-	return note_start(&launch, pid, err);
+	cgroup_release(container->id, bundle_number(container, "monitor.pid"));
+	/* before the record says so: one that ends at once is told of by its monitor, which waits for that */
+	container_event(store, container, "start", NULL, NULL);
+	if (note_start(&launch, pid, err) < 0)
+		return -1;
+	if (launch.network.ends_len)
+		networks_refresh(store);
+	return 0;
 }
 
 /* Opened anew under its lock: another process may have changed the record while we waited. */

@@ -10,6 +10,8 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/process.h"
+#include "run/cgroup.h"
 #include "run/child.h"
 #include "run/network.h"
 #include "run/runtime.h"
@@ -24,8 +27,10 @@
 
 struct work {
 	const struct step *step;
-	const char *bundle, *runtime;
+	const char *bundle, *runtime, *cgroup_id;
 	int input, output;
+	bool devices_held;
+	struct cgroup_files cgroup;
 };
 
 static int enter_init(struct error *err)
@@ -50,7 +55,7 @@ static void start_beside(const struct step *step)
 /* Process 1. Returns the exit code of the container's process. */
 static int run_init(void *data, struct error *err)
 {
-	const struct work *work = data;
+	struct work *work = data;
 	struct strlist argv _cleanup_(strlist_free) = { 0 };
 
 	if (enter_init(err) < 0)
@@ -58,6 +63,8 @@ static int run_init(void *data, struct error *err)
 	if (work->step->network == NETWORK_DEFAULT && network_start(work->bundle, NULL, 0, err) < 0)
 		return -1;
 	start_beside(work->step);
+	if (cgroup_enter(&work->cgroup, work->devices_held, err) < 0)
+		return -1;
 	runtime_arguments(work->runtime, work->bundle, &argv);
 	strlist_add(&argv, "run");
 	strlist_add(&argv, "--bundle");
@@ -73,18 +80,19 @@ static int run_init(void *data, struct error *err)
 
 static int run_outer(void *data, struct error *err)
 {
-	const struct work *work = data;
+	struct work *work = data;
 	const struct step *step = work->step;
 	struct mountpoints made _cleanup_(mountpoints_free) = { 0 };
 	_cleanup_(freep) char *upper_path = path_join(step->dir, "upper");
 	struct sandbox sandbox = {
-		.store = step->store, .layers = step->layers, .dir = step->dir, .emulator = step->emulator, .dispatcher = step->dispatcher, .argv = step->argv, .env = step->env,
-		.cwd = step->cwd, .user = step->user, .hostname = step->hostname, .network = step->network, .mounts = step->mounts,
-		.mounts_len = step->mounts_len,
+		.store = step->store, .layers = step->layers, .dir = step->dir, .emulator = step->emulator, .dispatcher = step->dispatcher,
+		.argv = step->argv, .env = step->env, .cwd = step->cwd, .user = step->user, .hostname = step->hostname, .network = step->network,
+		.mounts = step->mounts, .mounts_len = step->mounts_len, .devices_held = work->devices_held,
 	};
 
 	/* ^C on the terminal is for us to handle, not for what runs inside. */
 	setsid();
+	cgroup_open(work->cgroup_id, &work->cgroup);
 	int result = sandbox_enter(&sandbox, &made, err);
 	if (result == 0 && unshare(CLONE_NEWPID) < 0)
 		result = error_errno(err, errno, "cannot make a process namespace");
@@ -149,9 +157,12 @@ static int run_work(struct work *work, int from, struct error *err)
 	return child_wait(&child, err);
 }
 
+static _Atomic unsigned steps; /* of this process, for their groups' names */
+
 int step_run(const struct step *step, struct error *err)
 {
 	_cleanup_(freep) char *bundle = sandbox_bundle(step->dir), *runtime = runtime_find(err);
+	_cleanup_(freep) char *group = xprintf("step-%d-%u", (int)getpid(), atomic_fetch_add(&steps, 1));
 	_cleanup_(fd_close) int input = -1;
 	int pipe_ends[2];
 
@@ -161,9 +172,14 @@ int step_run(const struct step *step, struct error *err)
 		return -1;
 	if (pipe2(pipe_ends, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "cannot make a pipe");
-	struct work work = { .step = step, .bundle = bundle, .runtime = runtime, .input = step->input ? input : PROCESS_NULL, .output = pipe_ends[1] };
+	struct work work = { .step = step, .bundle = bundle, .runtime = runtime, .input = step->input ? input : PROCESS_NULL, .output = pipe_ends[1],
+			     .cgroup_id = group };
+	cgroup_sweep();
+	work.devices_held = cgroup_hold_devices(group, NULL);
 	int result = run_work(&work, pipe_ends[0], err);
 	close(pipe_ends[0]);
+	if (work.devices_held)
+		cgroup_remove(group);
 	dir_remove(AT_FDCWD, bundle, NULL);
 	return result;
 }

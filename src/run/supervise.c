@@ -1,6 +1,6 @@
-/* Restart policies and health checks: see supervise.h.
+/* Restart policies, health checks and logs of several files: see supervise.h.
  *
- * A container that has either gets a process of its own, the supervisor: `sampan supervise ID GENERATION`, started detached beside conmon, in
+ * A container that has one of these gets a process of its own, the supervisor: `sampan supervise ID GENERATION`, started detached beside conmon, in
  * the namespaces of whoever said `start`, since from where conmon lives there is no way back out. It waits for the container's process
  * (a pidfd: no polling), runs the health check when it is due, and after an end does what the policy says, with docker's back-off: 100 ms,
  * doubled each time up to a minute, and from the beginning when the container had run for ten seconds.
@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,17 +26,20 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "run/cgroup.h"
+#include "run/event.h"
 #include "run/health.h"
 #include "run/host_config.h"
+#include "run/networks.h"
+#include "run/rotate.h"
 
-enum { BACKOFF_FIRST = 100, BACKOFF_MAX = 60000, RAN_LONG = 10, POLL_STEP = 500, MONITOR_WAIT = 5000 };
+enum { BACKOFF_FIRST = 100, BACKOFF_MAX = 60000, RAN_LONG = 10, POLL_STEP = 500, MONITOR_WAIT = 5000, START_WAIT = 2000 };
 
 bool supervisor_wanted(const struct container *container)
 {
 	int64_t most;
 
 	return host_config_restart(json_object_get(container->record, "HostConfig"), &most) != RESTART_NO ||
-	       health_has_check(container->record);
+	       health_has_check(container->record) || rotation_wanted(container->record);
 }
 
 /* Held as long as the supervisor lives; 1 if another holds it. */
@@ -119,17 +123,39 @@ static bool back_off(struct store *store, const char *id, int64_t generation, st
 	return true;
 }
 
-/* Until the container's process is gone; health checks in between. */
+/* True when the process is gone; false after the time, or when the log has turned. */
+static bool wait_gone(int pid, struct rotation *rotation, int timeout)
+{
+	_cleanup_(fd_close) int fd = rotation->changes < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd waiting[2] = { { fd, POLLIN, 0 }, { rotation->changes, POLLIN, 0 } };
+
+	if (fd < 0)
+		return process_wait_gone(pid, timeout);
+	if (poll(waiting, 2, timeout) > 0 && waiting[1].revents)
+		rotation_turn(rotation);
+	return waiting[0].revents != 0;
+}
+
+/* Until the container's process is gone; health checks and turns of the log in between. */
 static void watch(struct store *store, struct container *container, int64_t generation, int pid)
 {
+	struct rotation rotation;
 	struct health health;
 
+	rotation_begin(container, &rotation);
 	health_begin(container->record, &health);
-	while (!process_wait_gone(pid, health_due(&health)) && !interrupt_pending()) {
+	while (!wait_gone(pid, &rotation, health_due(&health)) && !interrupt_pending()) {
 		if (!health_is_due(&health))
 			continue;
 		health_check(store, container->id, generation, &health);
 	}
+	/* what conmon still writes may turn the log */
+	struct pollfd turned = { rotation.changes, POLLIN, 0 };
+	while (rotation.changes >= 0 && !process_wait_gone(bundle_number(container, "monitor.pid"), 0) && poll(&turned, 1, 200) > 0)
+		rotation_turn(&rotation);
+	if (rotation.changes >= 0)
+		rotation_turn(&rotation);
+	rotation_end(&rotation);
 }
 
 static int start_again(struct store *store, const char *id, int64_t generation, struct container *container, struct error *err)
@@ -206,11 +232,25 @@ int container_ended(const char *root, const char *id, struct error *err)
 	struct container container _cleanup_(container_clear) = { 0 };
 	_cleanup_(fd_close) int host = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
 
+	if (store_open(root, &store, err) < 0 || container_load(store, id, &container, err) < 0)
+		return -1;
+	/* who starts it has written it all when the record has its process */
+	for (int waited = 0; !host_config_number(container.record, "Pid") && waited < START_WAIT; waited += POLL_STEP / 10) {
+		poll(NULL, 0, POLL_STEP / 10);
+		container_clear(&container);
+		if (container_load(store, id, &container, err) < 0)
+			return -1;
+	}
+	container_event_die(store, &container);
+	if (json_object_size(json_object_get(container.record, "Networks"))) {
+		network_unlink(&container);
+		networks_refresh(store);
+	}
+	if (!supervisor_wanted(&container))
+		return 0;
 	/* conmon lives among the container's mounts; a supervisor must not. A rootless user can't leave them: see the head of the file. */
 	if (host < 0 || setns(host, CLONE_NEWNS) < 0)
 		return 0;
-	if (store_open(root, &store, err) < 0 || container_load(store, id, &container, err) < 0)
-		return -1;
 	return supervisor_alive(&container) ? 0 : supervisor_start(store, &container, err);
 }
 

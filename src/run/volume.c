@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "run/container.h"
 #include "run/host_config.h"
+#include "store/events.h"
 
 bool volume_name_valid(const char *name)
 {
@@ -31,7 +32,10 @@ int volume_create(struct store *store, const char *name, struct error *err)
 {
 	_cleanup_(freep) char *path = NULL;
 
-	return volume_make(store, name, &path, err);
+	if (volume_make(store, name, &path, err) < 0)
+		return -1;
+	event_add(store, "volume", "create", name, json_pack("{s:s}", "driver", "local"));
+	return 0;
 }
 
 /* Adds the names of the volumes that a container mounts to `volumes`, and its own name, in step, to `users`. */
@@ -118,6 +122,8 @@ int volume_remove(struct store *store, const char *name, struct error *err)
 		result = error_hint(err, "remove the container first");
 	} else {
 		result = container_folder_remove(store, path, err);
+		if (result == 0)
+			event_add(store, "volume", "destroy", name, json_pack("{s:s}", "driver", "local"));
 	}
 	volume_rows_free(rows, len);
 	return result;

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/limits.h>
+#include <linux/magic.h>
 #include <stdint.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -29,6 +31,8 @@ struct linked {
 
 struct writer {
 	int64_t epoch;
+	const struct strlist *skip; /* see archive_options */
+	bool files;
 	int (*write)(void *data, const void *bytes, size_t len, struct error *err);
 	void *data;
 	struct buf out;
@@ -270,6 +274,20 @@ static int write_whiteout(struct writer *w, const char *above, const char *name,
 
 static int write_children(struct writer *w, int dir, const char *above, struct error *err);
 
+/* What the kernel shows of itself has no size and no end. */
+static bool is_kernels(int fd)
+{
+	static const long magics[] = { PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC };
+	struct statfs info;
+
+	if (fstatfs(fd, &info) < 0)
+		return false;
+	for (size_t i = 0; i < array_len(magics); i++)
+		if (info.f_type == magics[i])
+			return true;
+	return false;
+}
+
 static int write_directory(struct writer *w, int fd, struct tar_entry *entry, struct error *err)
 {
 	char *path = xprintf("%s/", entry->path);
@@ -277,6 +295,8 @@ static int write_directory(struct writer *w, int fd, struct tar_entry *entry, st
 	free(entry->path);
 	entry->path = path;
 	tar_print_header(entry, &w->out);
+	if (w->files && is_kernels(fd))
+		return 0;
 	if (w->depth >= DEPTH_MAX)
 		return error_set(err, ERROR_TOO_LARGE, "%s is nested more than %d folders deep", entry->path, DEPTH_MAX);
 	w->depth++;
@@ -312,39 +332,47 @@ static int write_symlink(struct writer *w, int dir, const char *name, struct tar
 	return 0;
 }
 
+/* `entry` has its path. */
+static int write_kind(struct writer *w, int dir, const char *name, const struct stat *st, struct tar_entry *entry, struct error *err)
+{
+	fill_entry(w, st, entry);
+	const char *first = st->st_nlink > 1 && !S_ISDIR(st->st_mode) && !S_ISSOCK(st->st_mode) ? link_find(w, st, entry->path) : NULL;
+	if (first) {
+		entry->type = TAR_HARDLINK;
+		entry->target = xstrdup(first);
+		tar_print_header(entry, &w->out);
+		return 0;
+	}
+	entry->major = major(st->st_rdev);
+	entry->minor = minor(st->st_rdev);
+	switch (st->st_mode & S_IFMT) {
+	case S_IFDIR: entry->type = TAR_DIRECTORY; return write_opened(w, dir, name, st, entry, err);
+	case S_IFREG: entry->type = TAR_FILE; return write_opened(w, dir, name, st, entry, err);
+	case S_IFLNK: entry->type = TAR_SYMLINK; return write_symlink(w, dir, name, entry, err);
+	case S_IFCHR: entry->type = TAR_CHARACTER; break;
+	case S_IFBLK: entry->type = TAR_BLOCKDEV; break;
+	case S_IFIFO: entry->type = TAR_FIFO; break;
+	default: log_debug("the socket %s is left out of the layer", entry->path); return 0;
+	}
+	tar_print_header(entry, &w->out);
+	return 0;
+}
+
+static bool left_out(const struct writer *w, int dir, const char *name, const char *path, const struct stat *st);
+
 static int write_entry(struct writer *w, int dir, const char *above, const char *name, struct error *err)
 {
 	struct tar_entry entry _cleanup_(tar_entry_clear) = { 0 };
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return failed(errno, "look at", name, err);
-	if (overlay_is_whiteout(&st))
+		return w->files && errno == ENOENT ? 0 : failed(errno, "look at", name, err);
+	if (!w->files && overlay_is_whiteout(&st))
 		return write_whiteout(w, above, name, err);
-	if (str_starts(name, ".wh."))
+	if (!w->files && str_starts(name, ".wh."))
 		return error_set(err, ERROR_UNSUPPORTED, "%s%s cannot be in a layer: names that begin with .wh. mark removed files there", above, name);
 	entry.path = xprintf("%s%s", above, name);
-	fill_entry(w, &st, &entry);
-	const char *first = st.st_nlink > 1 && !S_ISDIR(st.st_mode) && !S_ISSOCK(st.st_mode) ? link_find(w, &st, entry.path) : NULL;
-	if (first) {
-		entry.type = TAR_HARDLINK;
-		entry.target = xstrdup(first);
-		tar_print_header(&entry, &w->out);
-		return 0;
-	}
-	entry.major = major(st.st_rdev);
-	entry.minor = minor(st.st_rdev);
-	switch (st.st_mode & S_IFMT) {
-	case S_IFDIR: entry.type = TAR_DIRECTORY; return write_opened(w, dir, name, &st, &entry, err);
-	case S_IFREG: entry.type = TAR_FILE; return write_opened(w, dir, name, &st, &entry, err);
-	case S_IFLNK: entry.type = TAR_SYMLINK; return write_symlink(w, dir, name, &entry, err);
-	case S_IFCHR: entry.type = TAR_CHARACTER; break;
-	case S_IFBLK: entry.type = TAR_BLOCKDEV; break;
-	case S_IFIFO: entry.type = TAR_FIFO; break;
-	default: log_debug("the socket %s is left out of the layer", entry.path); return 0;
-	}
-	tar_print_header(&entry, &w->out);
-	return 0;
+	return left_out(w, dir, name, entry.path, &st) ? 0 : write_kind(w, dir, name, &st, &entry, err);
 }
 
 static int list_names(int dir, const char *above, struct strlist *ret, struct error *err)
@@ -370,6 +398,27 @@ static int list_names(int dir, const char *above, struct strlist *ret, struct er
 	return 0;
 }
 
+/* Is it one of the empty files and folders that are to be skipped? A folder that holds nothing else is empty, too. */
+static bool left_out(const struct writer *w, int dir, const char *name, const char *path, const struct stat *st)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	if (!w->skip || !strlist_has(w->skip, path))
+		return false;
+	if (!S_ISDIR(st->st_mode))
+		return S_ISREG(st->st_mode) && st->st_size == 0;
+	_cleanup_(fd_close) int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || list_names(fd, path, &names, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < names.len; i++) {
+		_cleanup_(freep) char *below = xprintf("%s/%s", path, names.items[i]);
+		struct stat info;
+		if (fstatat(fd, names.items[i], &info, AT_SYMLINK_NOFOLLOW) < 0 || !left_out(w, fd, names.items[i], below, &info))
+			return false;
+	}
+	return true;
+}
+
 /* `above` is "" or the directory's path with a slash behind. */
 static int write_children(struct writer *w, int dir, const char *above, struct error *err)
 {
@@ -377,7 +426,7 @@ static int write_children(struct writer *w, int dir, const char *above, struct e
 
 	if (interrupt_check(err) < 0 || list_names(dir, above, &names, err) < 0)
 		return -1;
-	if (overlay_is_opaque(dir) && write_whiteout(w, above, ".wh..opq", err) < 0)
+	if (!w->files && overlay_is_opaque(dir) && write_whiteout(w, above, ".wh..opq", err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++)
 		if (write_entry(w, dir, above, names.items[i], err) < 0 || flush(w, OUTPUT_SIZE - CHUNK, err) < 0)
@@ -385,12 +434,34 @@ static int write_children(struct writer *w, int dir, const char *above, struct e
 	return 0;
 }
 
-int layer_archive(int dir, int64_t epoch, int (*write)(void *data, const void *bytes, size_t len, struct error *err), void *data, struct error *err)
+int layer_archive_with(int dir, const struct archive_options *options, archive_write_fn *write, void *data, struct error *err)
 {
-	struct writer w _cleanup_(writer_clear) = { .epoch = epoch, .write = write, .data = data, .chunk = xcalloc(1, CHUNK) };
+	struct writer w _cleanup_(writer_clear) = { .epoch = options->epoch, .skip = options->skip, .write = write, .data = data,
+						    .chunk = xcalloc(1, CHUNK) };
 
 	if (write_children(&w, dir, "", err) < 0)
 		return error_wrap(err, "cannot make a layer");
+	tar_print_end(&w.out);
+	return flush(&w, 0, err);
+}
+
+int layer_archive(int dir, int64_t epoch, archive_write_fn *write, void *data, struct error *err)
+{
+	struct archive_options options = { .epoch = epoch };
+
+	return layer_archive_with(dir, &options, write, data, err);
+}
+
+int tree_archive(int dir, const char *name, const char *as, archive_write_fn *write, void *data, struct error *err)
+{
+	struct writer w _cleanup_(writer_clear) = { .epoch = -1, .files = true, .write = write, .data = data, .chunk = xcalloc(1, CHUNK) };
+	struct tar_entry entry _cleanup_(tar_entry_clear) = { .path = xstrdup(as) };
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return failed(errno, "look at", name, err);
+	if (write_kind(&w, dir, name, &st, &entry, err) < 0)
+		return -1;
 	tar_print_end(&w.out);
 	return flush(&w, 0, err);
 }

@@ -138,9 +138,9 @@ int store_blob_read(struct store *store, const struct digest *digest, size_t lim
 
 /* ---- writing ---- */
 
-int blob_adopt(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, struct error *err)
+int blob_name(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, bool *ret_renamed, struct error *err)
 {
-	char path[BLOB_PATH_SIZE], text[DIGEST_TEXT_SIZE], from[64];
+	char path[BLOB_PATH_SIZE], text[DIGEST_TEXT_SIZE], from[128];
 	struct blob_row row;
 	struct stat st;
 	int found = blob_row_find(db, digest, &row, err);
@@ -156,13 +156,28 @@ int blob_adopt(struct store *store, struct db *db, const char *name, const struc
 	}
 	if (renameat(store->dir, from, store->dir, path) < 0)
 		return error_errno(err, errno, "cannot keep blob %s", text);
-	*strrchr(path, '/') = '\0';
-	if (dir_sync(store->dir, path, err) < 0)
-		return -1;
+	*ret_renamed = true;
 	return query_run(db,
 			 "INSERT INTO blob (digest, size, touched) VALUES (?, ?, ?)"
 			 " ON CONFLICT (digest) DO UPDATE SET size = excluded.size, touched = excluded.touched",
 			 VALUES(TEXT(text), INT(size), INT(now_ms())), err) < 0 ? -1 : 0;
+}
+
+int blob_folder_sync(struct store *store, enum digest_algorithm algorithm, struct error *err)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "blobs/%s", digest_algorithm_name(algorithm));
+	return dir_sync(store->dir, path, err);
+}
+
+int blob_adopt(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, struct error *err)
+{
+	bool renamed = false;
+
+	if (blob_name(store, db, name, digest, size, &renamed, err) < 0)
+		return -1;
+	return renamed ? blob_folder_sync(store, digest->algorithm, err) : 0;
 }
 
 int blob_write_temporary(struct store *store, const void *bytes, size_t len, char ret_name[48], struct error *err)
@@ -174,7 +189,7 @@ int blob_write_temporary(struct store *store, const void *bytes, size_t len, cha
 	snprintf(path, sizeof path, "uploads/%s", name);
 	_cleanup_(fd_close) int fd = openat(store->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	if (fd < 0)
-		return error_errno(err, errno, "cannot create %s/%s", store->path, path);
+		return upload_uncreated(store, path, err);
 	if (fd_write_all(fd, bytes, len, path, err) < 0 || fd_sync(fd, path, err) < 0) {
 		unlinkat(store->dir, path, 0);
 		return -1;

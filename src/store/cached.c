@@ -134,7 +134,7 @@ static int over_find(struct store *store, int64_t bytes, int64_t *ret, struct er
 	return query_number(db, over_sql, VALUES(INT(bytes)), ret, err);
 }
 
-int store_cached_evict(struct store *store, int64_t age, int64_t bytes, int64_t *ret_manifests, struct error *err)
+static int cached_evict(struct store *store, int64_t age, int64_t bytes, int64_t *ret_manifests, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
 	int64_t until = age < 0 ? 0 : now_ms() - age * 1000, over = 0;
@@ -146,4 +146,17 @@ int store_cached_evict(struct store *store, int64_t age, int64_t bytes, int64_t 
 		return -1;
 	*ret_manifests = gone;
 	return 0;
+}
+
+int store_cached_evict(struct store *store, int64_t age, int64_t bytes, int64_t *ret_manifests, struct error *err)
+{
+	struct error failure = { 0 };
+	int result;
+
+	do
+		result = cached_evict(store, age, bytes, ret_manifests, &failure);
+	while (result < 0 && reserve_spend(store, &failure));
+	if (result < 0)
+		error_move(err, &failure);
+	return result;
 }

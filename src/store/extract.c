@@ -83,7 +83,7 @@ static int invalid(const char *path, struct error *err, const char *why)
 {
 	char text[SHOWN_MAX + 4];
 
-	return error_set(err, ERROR_INVALID, "the layer holds '%s', %s", shown(path, text), why);
+	return error_set(err, ERROR_INVALID, "the archive holds '%s', %s", shown(path, text), why);
 }
 
 static int failed(int number, struct error *err, const char *what)
@@ -97,13 +97,20 @@ static int failed(int number, struct error *err, const char *what)
 /* ---- where an entry goes ---- */
 
 /* "./a//b/" becomes "a/b", "/a" becomes "a"; the root is ".". What goes above the root is refused, not clamped: nobody who means well writes it. */
-static int clean_path(const char *path, char **ret, struct error *err)
+static int clean_path(const struct extract *x, const char *path, char **ret, struct error *err)
 {
+	const char *prefix = x->options->prefix;
+
 	while (*path == '/')
 		path++;
 	_cleanup_(freep) char *clean = path_clean(path);
 	if (str_equal(clean, "..") || str_starts(clean, "../"))
 		return invalid(path, err, "which leads out of it");
+	if (prefix && !str_equal(prefix, ".")) {
+		char *joined = str_equal(clean, ".") ? xstrdup(prefix) : path_join(prefix, clean);
+		free(clean);
+		clean = joined;
+	}
 	if (strlen(clean) >= PATH_MAX)
 		return invalid(path, err, "a path that is too long");
 	for (const char *at = clean; *at; at += strspn(at, "/")) {
@@ -219,6 +226,8 @@ static int make_way(struct extract *x, const char *name, bool directory, bool *r
 		return errno == ENOENT ? 0 : failed(errno, err, "look at what is there");
 	if (S_ISDIR(st.st_mode) && directory)
 		return 1;
+	if (x->options->strict && (S_ISDIR(st.st_mode) || directory))
+		return error_set(err, ERROR_EXISTS, directory ? "a folder cannot take the place of a file" : "a file cannot take the place of a folder");
 	*ret_hides = !S_ISDIR(st.st_mode);
 	if (S_ISDIR(st.st_mode) ? dir_remove(x->parent, name, err) < 0 : unlinkat(x->parent, name, 0) < 0 && failed(errno, err, "replace a file") < 0)
 		return -1;
@@ -275,7 +284,7 @@ static int finish_fd(struct extract *x, int fd, struct error *err)
 	mode_t mode = x->entry.mode | (directory && !x->as_root ? 0700 : 0);
 	struct timespec times[2];
 
-	if (fchown(fd, (uid_t)x->entry.uid, (gid_t)x->entry.gid) < 0)
+	if (!x->options->own && fchown(fd, (uid_t)x->entry.uid, (gid_t)x->entry.gid) < 0)
 		return owner_failed(x, errno, err);
 	if (set_xattrs(x, fd, err) < 0)
 		return -1;
@@ -296,7 +305,7 @@ static int finish_name(struct extract *x, const char *name, struct error *err)
 {
 	struct timespec times[2];
 
-	if (fchownat(x->parent, name, (uid_t)x->entry.uid, (gid_t)x->entry.gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!x->options->own && fchownat(x->parent, name, (uid_t)x->entry.uid, (gid_t)x->entry.gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return owner_failed(x, errno, err);
 	if (x->entry.type != TAR_SYMLINK) {
 		/* fchmodat knows no AT_SYMLINK_NOFOLLOW before Linux 6.6; a descriptor without rights does the same */
@@ -419,7 +428,7 @@ static int make_hardlink(struct extract *x, const char *name, struct error *err)
 	struct stat from, to;
 	bool hides;
 
-	if (clean_path(x->entry.target, &target, err) < 0)
+	if (clean_path(x, x->entry.target, &target, err) < 0)
 		return -1;
 	if (path_parent_in_root(x->root, target, false, &dir, &target_name, &why) < 0 ||
 	    fstatat(dir, target_name, &from, AT_SYMLINK_NOFOLLOW) < 0 || overlay_is_whiteout(&from))
@@ -493,7 +502,7 @@ static int extract_entry(struct extract *x, struct error *err)
 {
 	const char *name;
 
-	if (clean_path(x->entry.path, &x->path, err) < 0)
+	if (clean_path(x, x->entry.path, &x->path, err) < 0)
 		return -1;
 	int marks = x->options->whiteouts ? check_marks(x, err) : 0;
 	if (marks)
@@ -585,4 +594,11 @@ int layer_extract(int source, int dir, bool apply_whiteouts, const struct layer_
 	if (limits)
 		options.limits = *limits;
 	return layer_extract_with(source, dir, &options, ret_diff_id, err);
+}
+
+int tree_extract(int source, int root, const char *prefix, bool own, struct error *err)
+{
+	struct extract_options options = { .layers = -1, .prefix = prefix, .own = own, .strict = true, .limits = { .bytes_max = -1, .entries_max = INT64_MAX } };
+
+	return layer_extract_with(source, root, &options, NULL, err);
 }

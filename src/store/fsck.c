@@ -191,12 +191,57 @@ static int database_check(struct fsck *fsck, struct error *err)
 	return result;
 }
 
-int store_fsck(struct store *store, void (*report)(void *data, const char *text), void *data, size_t *ret_damaged, struct error *err)
+int store_fsck_repair(struct store *store, void (*report)(void *data, const char *text), int (*repair)(void *data, struct error *err), void *data,
+		      size_t *ret_damaged, struct error *err)
 {
 	struct fsck fsck = { .store = store, .report = report, .data = data };
 
-	if (database_check(&fsck, err) < 0 || blobs_check(&fsck, err) < 0 || graph_check(&fsck, err) < 0)
+	if (database_check(&fsck, err) < 0 || blobs_check(&fsck, err) < 0 || (repair && repair(data, err) < 0) || graph_check(&fsck, err) < 0)
 		return -1;
 	*ret_damaged = fsck.damaged;
 	return 0;
+}
+
+int store_fsck(struct store *store, void (*report)(void *data, const char *text), void *data, size_t *ret_damaged, struct error *err)
+{
+	return store_fsck_repair(store, report, NULL, data, ret_damaged, err);
+}
+
+/* ---- what is missing ---- */
+
+static const char missing_sql[] =
+	"SELECT name, digest, link.kind FROM link JOIN blob ON blob.id = link.blob AND size IS NULL JOIN repository ON repository.id = link.repository"
+	" WHERE registry = '' ORDER BY name, digest";
+
+int store_missing(struct store *store, struct missing_row **ret, size_t *ret_len, struct error *err)
+{
+	_cleanup_(db_release) struct db *db = db_acquire(&store->reader);
+	struct query query _cleanup_(query_end) = { 0 };
+	struct missing_row *rows = NULL;
+	size_t len = 0;
+	int result;
+
+	if (query_begin(db, missing_sql, VALUES(), &query, err) < 0)
+		return -1;
+	while ((result = query_step(&query, err)) > 0) {
+		struct digest digest;
+		if ((result = digest_parse(query_text(&query, 1), &digest, err)) < 0)
+			break;
+		xgrow(rows, len);
+		rows[len++] = (struct missing_row){ xstrdup(query_text(&query, 0)), digest, query_int(&query, 2) != LINK_BLOB };
+	}
+	if (result < 0) {
+		missing_rows_free(rows, len);
+		return -1;
+	}
+	*ret = rows;
+	*ret_len = len;
+	return 0;
+}
+
+void missing_rows_free(struct missing_row *rows, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		free(rows[i].repository);
+	free(rows);
 }

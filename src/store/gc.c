@@ -377,10 +377,10 @@ static int gc_run(struct gc *gc, int64_t now, struct error *err)
 {
 	const struct gc_options *options = gc->options;
 
+	uploads_sweep_older(gc->store, options->uploads, &gc->freed.uploads, &gc->freed.uploads_bytes); /* first: it needs no space */
 	if ((options->cache >= 0 && cache_sweep(gc, now - options->cache * 1000, err) < 0) || graph_sweep(gc, err) < 0 || names_sweep(gc, err) < 0 ||
 	    orphans_sweep(gc, DIGEST_SHA256, err) < 0 || orphans_sweep(gc, DIGEST_SHA512, err) < 0 || (!options->published && layers_sweep(gc, err) < 0))
 		return -1;
-	uploads_sweep_older(gc->store, options->uploads, &gc->freed.uploads, &gc->freed.uploads_bytes);
 	gc->freed.reclaimable_bytes = gc->freed.blobs_bytes + gc->freed.layers_bytes + gc->freed.uploads_bytes;
 	db_execute(&gc->db, "PRAGMA wal_checkpoint(PASSIVE)", NULL);
 	return 0;
@@ -398,9 +398,17 @@ int store_gc(struct store *store, const struct gc_options *options, struct store
 		return error_errno(err, errno, "cannot open %s/locks/gc", store->path);
 	if (file_lock(lock, true, true, "locks/gc", err) < 0 || db_open(&gc.db, path, err) < 0)
 		return -1;
-	int result = gc_run(&gc, now, err);
+	struct error failure = { 0 };
+	int result;
+	do
+		result = gc_run(&gc, now, &failure);
+	while (result < 0 && reserve_spend(store, &failure));
 	db_close(&gc.db);
-	if (result == 0)
-		*ret_freed = gc.freed;
-	return result;
+	if (result < 0) {
+		error_move(err, &failure);
+		return -1;
+	}
+	reserve_make(store);
+	*ret_freed = gc.freed;
+	return 0;
 }

@@ -13,6 +13,14 @@
 
 enum { UPLOADS_REMEMBERED = 64, TOUCH_INTERVAL_MS = 60 * 1000 };
 
+/* Who waits to have a blob recorded, and whether somebody is at it (group.c). */
+struct group {
+	pthread_mutex_t lock; /* guards all of it */
+	pthread_cond_t changed;
+	struct recorded *waiting; /* borrowed: on their owners' stacks */
+	bool led;
+};
+
 /* The digest so far of an upload that this process suspended, so that the next chunk needs no second look at the earlier ones. */
 struct upload_memory {
 	char id[37];
@@ -30,6 +38,7 @@ struct store {
 	pthread_mutex_t uploads_lock;
 	struct upload_memory uploads[UPLOADS_REMEMBERED];
 	size_t uploads_next;
+	struct group group;
 };
 
 /* ---- transactions (store.c) ---- */
@@ -61,7 +70,11 @@ int blob_row_name(struct db *db, const struct digest *digest, int64_t *ret, stru
 /* "blobs/sha256/<hex>"; `out` is returned. */
 enum { BLOB_PATH_SIZE = 16 + DIGEST_TEXT_SIZE };
 char *blob_path(const struct digest *digest, char out[BLOB_PATH_SIZE]);
-/* Inside a write transaction: `name` in uploads/, complete, verified and synced, becomes the blob; it is gone afterwards. */
+/* Inside a write transaction: `name` in uploads/, complete, verified and synced, gets the blob's name and a row; it is gone afterwards. Where *ret_renamed
+ * becomes true the folder must be synced before the commit. */
+int blob_name(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, bool *ret_renamed, struct error *err);
+int blob_folder_sync(struct store *store, enum digest_algorithm algorithm, struct error *err);
+/* Both. */
 int blob_adopt(struct store *store, struct db *db, const char *name, const struct digest *digest, int64_t size, struct error *err);
 /* Writes bytes to a new temporary file in uploads/, synced. `ret_name` gets its name there. */
 int blob_write_temporary(struct store *store, const void *bytes, size_t len, char ret_name[48], struct error *err);
@@ -69,12 +82,32 @@ int blob_write_temporary(struct store *store, const void *bytes, size_t len, cha
 /* Reads the whole file (fsck.c): are these the bytes that the digest means? */
 int blob_file_check(struct store *store, const struct digest *digest, int64_t size, bool *ret_good, struct error *err);
 
+/* ---- group commit (group.c) ---- */
+struct recorded {
+	const char *upload; /* in uploads/: complete, verified and synced; it is gone afterwards */
+	const struct digest *digest;
+	int64_t size;
+	const char *registry, *repository; /* what it is linked to; NULL: nothing */
+	/* for group.c */
+	struct recorded *next;
+	bool done, failed;
+	struct error err;
+};
+/* The name, the row and the link in one transaction, shared with others. After 0 it survives a power cut. */
+int group_record(struct store *store, struct recorded *mine, struct error *err);
+
 /* ---- uploads (upload.c) ---- */
 void uploads_sweep(struct store *store); /* those that nobody came back to for a week */
 /* Those not written to for `age` seconds; adds to the counts. */
 void uploads_sweep_older(struct store *store, int64_t age, int64_t *files, int64_t *bytes);
 
+int upload_uncreated(const struct store *store, const char *path, struct error *err); /* fails with what errno says about a file in uploads/ */
 void uploads_drop(struct store *store, const char *name); /* a temporary file in uploads/; "" is fine */
+
+/* ---- for deletions on a full disk (reserve.c) ---- */
+void reserve_make(struct store *store);
+/* True, once, if a deletion that failed for want of space may be tried again; clears the failure. */
+bool reserve_spend(struct store *store, struct error *failure);
 
 /* ---- repositories (manifest.c) ---- */
 /* How a repository holds a blob. LINK_KEPT: a manifest pushed for its own sake; LINK_LOOSE: one that gc may take once no

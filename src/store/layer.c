@@ -308,7 +308,7 @@ static int commit_gzip(void *data, const void *bytes, size_t len, struct error *
 	return upload_write(commit->upload, bytes, len, err);
 }
 
-static int commit_blob(struct store *store, int upper, int64_t epoch, struct descriptor *ret_layer, struct digest *ret_diff_id, struct error *err)
+int layer_pack(struct store *store, layer_produce_fn *produce, void *data, struct descriptor *ret_layer, struct digest *ret_diff_id, struct error *err)
 {
 	struct commit commit _cleanup_(commit_clear) = { 0 };
 	struct descriptor layer = { 0 };
@@ -317,7 +317,7 @@ static int commit_blob(struct store *store, int upper, int64_t epoch, struct des
 	if (upload_begin(store, &commit.upload, err) < 0)
 		return -1;
 	commit.gzip = gzip_new(0, commit_gzip, &commit);
-	if (layer_archive(upper, epoch, commit_tar, &commit, err) < 0 || gzip_finish(commit.gzip, err) < 0 ||
+	if (produce(data, commit_tar, &commit, err) < 0 || gzip_finish(commit.gzip, err) < 0 ||
 	    upload_commit(&commit.upload, NULL, &layer.digest, err) < 0)
 		return -1;
 	layer.media_type = xstrdup(media_type_text(MEDIA_OCI_LAYER_GZIP));
@@ -325,6 +325,19 @@ static int commit_blob(struct store *store, int upper, int64_t epoch, struct des
 	*ret_layer = layer;
 	digester_finish(&commit.diff_id, ret_diff_id);
 	return 0;
+}
+
+/* An upper directory as what is to be packed. */
+struct tree_source {
+	int upper;
+	int64_t epoch;
+};
+
+static int produce_tree(void *data, archive_write_fn *write, void *to, struct error *err)
+{
+	const struct tree_source *tree = data;
+
+	return layer_archive(tree->upper, tree->epoch, write, to, err);
 }
 
 /* The chain id of one more layer on top. */
@@ -365,7 +378,8 @@ int layer_commit(struct store *store, const struct digest *parent_chain, size_t 
 
 	if (fd < 0)
 		return error_errno(err, errno, "cannot open %s", upper);
-	if (commit_blob(store, fd, epoch, &layer, &row.diff_id, err) < 0)
+	struct tree_source tree = { fd, epoch };
+	if (layer_pack(store, produce_tree, &tree, &layer, &row.diff_id, err) < 0)
 		return -1;
 	if (parent_count)
 		row.parent = *parent_chain;

@@ -19,6 +19,7 @@ struct snapshot_options {
 	const struct strlist *layers; /* numbers, lowest first; borrowed */
 	const char *dir;	      /* absolute, beneath the store's root; made if missing */
 	bool read_only;
+	bool no_devices; /* device files in it can't be opened (nodev) */
 };
 /* Mounts it at dir/merged, in the caller's mount namespace, which should be a private one. */
 int snapshot_mount(struct store *store, const struct snapshot_options *options, struct error *err);
@@ -39,5 +40,23 @@ struct layer_limits {
 };
 int layer_extract(int source, int dir, bool apply_whiteouts, const struct layer_limits *limits, struct digest *ret_diff_id, struct error *err);
 /* Writes the tree as an uncompressed tar through `write`; returns -1 as soon as it does. Overlay whiteouts become .wh. entries. */
-int layer_archive(int dir, int64_t epoch, int (*write)(void *data, const void *bytes, size_t len, struct error *err), void *data, struct error *err);
+typedef int archive_write_fn(void *data, const void *bytes, size_t len, struct error *err);
+int layer_archive(int dir, int64_t epoch, archive_write_fn *write, void *data, struct error *err);
+struct archive_options {
+	int64_t epoch;
+	const struct strlist *skip; /* paths like "etc/hosts" that stay out if they are empty: what a runtime makes to mount upon; or NULL */
+};
+int layer_archive_with(int dir, const struct archive_options *options, archive_write_fn *write, void *data, struct error *err);
+/* The blob alone of a layer whose tar `produce` writes, whole or not at all. */
+typedef int layer_produce_fn(void *data, archive_write_fn *write, void *to, struct error *err);
+int layer_pack(struct store *store, layer_produce_fn *produce, void *data, struct descriptor *ret_layer, struct digest *ret_diff_id, struct error *err);
+
+/* ---- files that are no layer: `cp` ---- */
+/* One name in a directory, "." being itself, with all beneath it, as `as` in the tar. Nothing has a meaning to overlayfs here; what the kernel
+ * shows of itself (proc, sysfs) is an empty folder. */
+int tree_archive(int dir, const char *name, const char *as, archive_write_fn *write, void *data, struct error *err);
+/* A tar onto files that are there, its names beginning at `prefix`, a clean path below `root` ("." is the root). Symlinks on the way
+ * are followed as in a process whose root that is; what is replaced never is. A folder doesn't take the place of a file nor a file that of a folder:
+ * ERROR_EXISTS. own: all belongs to this process's user; else to whom the tar says. */
+int tree_extract(int source, int root, const char *prefix, bool own, struct error *err);
 #endif

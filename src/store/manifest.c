@@ -471,7 +471,7 @@ int store_manifest_get(struct store *store, const char *registry, const char *re
 	return 0;
 }
 
-int store_manifest_delete(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err)
+static int manifest_delete(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
 	struct link_row link;
@@ -489,6 +489,19 @@ int store_manifest_delete(struct store *store, const char *registry, const char 
 	    journal_add(store, write.db, "drop", link.repository, NULL, link.blob, err) < 0)
 		return -1;
 	return write_commit(&write, err);
+}
+
+int store_manifest_delete(struct store *store, const char *registry, const char *repository, const struct digest *digest, struct error *err)
+{
+	struct error failure = { 0 };
+	int result;
+
+	do
+		result = manifest_delete(store, registry, repository, digest, &failure);
+	while (result < 0 && reserve_spend(store, &failure));
+	if (result < 0)
+		error_move(err, &failure);
+	return result;
 }
 
 int store_tag_copy(struct store *store, const char *from_registry, const char *from_repository, const struct digest *manifest,

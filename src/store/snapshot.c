@@ -155,6 +155,7 @@ int snapshot_mount(struct store *store, const struct snapshot_options *options, 
 	if (make_folders(options, layers, err) < 0 || mount_options(store, options, layers, &text, err) < 0)
 		return -1;
 	_cleanup_(freep) char *target = path_join(options->dir, "merged");
-	struct mount_job job = { .cwd = layers, .target = target, .options = text.data, .flags = options->read_only ? MS_RDONLY : 0 };
+	struct mount_job job = { .cwd = layers, .target = target, .options = text.data,
+				 .flags = (options->read_only ? MS_RDONLY : 0) | (options->no_devices ? MS_NODEV : 0) };
 	return mount_in(&job, err);
 }

@@ -162,6 +162,8 @@ static struct store *store_new(void)
 
 	store->dir = store->held = -1;
 	pthread_mutex_init(&store->uploads_lock, NULL);
+	pthread_mutex_init(&store->group.lock, NULL);
+	pthread_cond_init(&store->group.changed, NULL);
 	return store;
 }
 
@@ -169,10 +171,27 @@ static int open_failed(const struct store *store, struct error *err)
 {
 	error_wrap(err, "cannot open the store %s", store->path);
 	if (err && err->code == ERROR_DENIED)
-		error_hint(err, "choose another folder with --root, or become root");
+		error_hint(err, "give it to this user with 'chown -R %u %s', choose another folder with --root, or become root", (unsigned)geteuid(), store->path);
 	else if (err && err->code == ERROR_CORRUPT)
 		error_hint(err, "'sampan fsck --rebuild' makes the database anew from the blobs");
 	return -1;
+}
+
+/* On a full disk not even the database's log may fit, and then nothing could be deleted. */
+static int open_database_hard(struct store *store, struct error *err)
+{
+	struct error failure = { 0 };
+	int result;
+
+	while ((result = open_database(store, &failure)) < 0) {
+		db_close(&store->reader);
+		db_close(&store->writer);
+		if (!reserve_spend(store, &failure))
+			break;
+	}
+	if (result < 0)
+		error_move(err, &failure);
+	return result;
 }
 
 int store_open(const char *root, struct store **ret, struct error *err)
@@ -187,9 +206,10 @@ int store_open(const char *root, struct store **ret, struct error *err)
 		error_set(err, ERROR_CORRUPT, "a rebuild of its database was interrupted");
 		return open_failed(store, err);
 	}
-	if (open_database(store, err) < 0)
+	if (open_database_hard(store, err) < 0)
 		return open_failed(store, err);
 	uploads_sweep(store);
+	reserve_make(store);
 	*ret = steal(store);
 	return 0;
 }
@@ -214,6 +234,8 @@ void store_close(struct store **at)
 	db_close(&store->reader);
 	db_close(&store->writer);
 	pthread_mutex_destroy(&store->uploads_lock);
+	pthread_mutex_destroy(&store->group.lock);
+	pthread_cond_destroy(&store->group.changed);
 	fd_close(&store->held);
 	fd_close(&store->dir);
 	free(store->path);

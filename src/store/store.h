@@ -49,6 +49,9 @@ struct upload;
 int upload_begin(struct store *store, struct upload **ret, struct error *err);
 /* Continues one by its id, of this or an ended process; reads what is there to hash it. One process at a time: ERROR_BUSY. */
 int upload_resume(struct store *store, const char *id, struct upload **ret, struct error *err);
+/* The same for an upload that belongs to a published repository: through another one it isn't there. */
+int upload_begin_in(struct store *store, const char *repository, struct upload **ret, struct error *err);
+int upload_resume_in(struct store *store, const char *repository, const char *id, struct upload **ret, struct error *err);
 const char *upload_id(const struct upload *upload); /* a UUID; borrowed */
 int64_t upload_size(const struct upload *upload);   /* bytes so far */
 /* For reading what is there while more comes, and the whole when it has become a blob. The caller's. */
@@ -247,6 +250,17 @@ int store_retain(struct store *store, const struct retention_rule *rules, size_t
 		 struct error *err);
 /* Checks every blob against its digest and the graph against the blobs. Damaged files move to quarantine/. Calls `report` for each finding. */
 int store_fsck(struct store *store, void (*report)(void *data, const char *text), void *data, size_t *ret_damaged, struct error *err);
+/* The same. `repair` (may be NULL) is called when damaged blobs have been put away and the graph was not looked at yet: it may bring some back. */
+int store_fsck_repair(struct store *store, void (*report)(void *data, const char *text), int (*repair)(void *data, struct error *err), void *data,
+		      size_t *ret_damaged, struct error *err);
+/* What published repositories hold but the store doesn't have (any more): sorted by repository. */
+struct missing_row {
+	char *repository; /* owned */
+	struct digest digest;
+	bool is_manifest;
+};
+int store_missing(struct store *store, struct missing_row **ret, size_t *ret_len, struct error *err);
+void missing_rows_free(struct missing_row *rows, size_t len);
 /* What fsck does with one blob, for who came upon it: 1 if it is damaged or missing and counts as absent now; 0 if it is whole (a disk may read
  * better the second time), or was absent already. */
 int store_blob_condemn(struct store *store, const struct digest *digest, struct error *err);

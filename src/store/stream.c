@@ -1,10 +1,10 @@
 /* Reading compressed streams: see stream.h.
  *
- * Each format is a `fill` that decompresses what it can from the input block into the caller's memory. gzip and zstd, in which
- * nearly every layer comes, are decoded here; xz and bzip2 are left to libarchive's filters, reading through us. */
+ * Each format is a `fill` that decompresses what it can from the input block into the caller's memory, and says itself where the data end. */
 #include "store/stream.h"
 
-#include <archive.h>
+#include <bzlib.h>
+#include <lzma.h>
 #include <stdbool.h>
 #include <string.h>
 #include <zlib.h>
@@ -12,7 +12,8 @@
 
 #include "base/fd.h"
 
-enum { INPUT_SIZE = 128 * 1024, MAGIC_SIZE = 10 };
+/* `xz -9` needs 65 MiB to read. A file may ask for 4 GiB. */
+enum { INPUT_SIZE = 128 * 1024, XZ_MEMORY = 256 << 20 };
 
 enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD, COMPRESSION_XZ, COMPRESSION_BZIP2 };
 static const char *const compression_names[] = { "none", "gzip", "zstd", "xz", "bzip2" };
@@ -24,11 +25,11 @@ struct stream {
 	size_t at, have; /* input[at … have) is not yet decoded */
 	int64_t taken;
 	bool file_ended, ended;
-	bool between; /* gzip, zstd: a whole member was decoded and no other has begun */
+	bool between; /* gzip, zstd, bzip2: a whole member was decoded and no other has begun */
 	z_stream gzip;
 	ZSTD_DStream *zstd;
-	struct archive *filter;
-	struct error *filter_err; /* of the call that is running */
+	lzma_stream xz;
+	bz_stream bzip2;
 };
 
 /* Reads more input behind what is there. Returns 0 at the end of the file. */
@@ -71,38 +72,44 @@ static ssize_t fill_none(struct stream *stream, void *bytes, size_t len, struct 
 	return (ssize_t)n;
 }
 
-/* Behind a gzip member: another one, or zero bytes that pad the file, or the end. */
-static int gzip_next_member(struct stream *stream, struct error *err)
+/* Decoders that want input get some: 0, or -1 also where the file ends in the middle of a member. */
+static int input_need(struct stream *stream, struct error *err)
 {
-	if (stream->have - stream->at < 2 && input_more(stream, err) < 0)
+	ssize_t n = stream->at < stream->have ? 1 : input_more(stream, err);
+
+	return n > 0 ? 0 : n < 0 ? -1 : broken_off(stream, err);
+}
+
+/* Behind a member of gzip or bzip2: 1 if another one begins with `magic`. Zero bytes may pad the file. */
+static int next_member(struct stream *stream, const char *magic, struct error *err)
+{
+	size_t len = strlen(magic);
+
+	if (stream->have - stream->at < len && input_more(stream, err) < 0)
 		return -1;
 	const unsigned char *at = stream->input + stream->at;
 	size_t left = stream->have - stream->at;
-	if (!left) {
-		stream->ended = true;
-		return 0;
-	}
-	if (left >= 2 && at[0] == 0x1f && at[1] == 0x8b) {
-		inflateReset(&stream->gzip);
-		stream->between = false;
-		return 0;
-	}
+	if (left >= len && !memcmp(at, magic, len))
+		return 1;
 	for (size_t i = 0; i < left; i++)
 		if (at[i])
-			return error_set(err, ERROR_CORRUPT, "there is something else behind the gzip data");
+			return error_set(err, ERROR_CORRUPT, "there is something else behind the %s data", compression_names[stream->compression]);
+	stream->ended = !left;
 	stream->at = stream->have;
 	return 0;
 }
 
 static ssize_t fill_gzip(struct stream *stream, void *bytes, size_t len, struct error *err)
 {
-	if (stream->between)
-		return gzip_next_member(stream, err);
-	if (stream->at == stream->have) {
-		ssize_t n = input_more(stream, err);
-		if (n <= 0)
-			return n < 0 ? -1 : broken_off(stream, err);
+	if (stream->between) {
+		int more = next_member(stream, "\x1f\x8b", err);
+		if (more <= 0)
+			return more;
+		inflateReset(&stream->gzip);
+		stream->between = false;
 	}
+	if (input_need(stream, err) < 0)
+		return -1;
 	z_stream *z = &stream->gzip;
 	z->next_in = stream->input + stream->at;
 	z->avail_in = (uInt)(stream->have - stream->at);
@@ -148,61 +155,60 @@ static ssize_t fill_zstd(struct stream *stream, void *bytes, size_t len, struct 
 	return (ssize_t)out.pos;
 }
 
-static la_ssize_t filter_read(struct archive *archive, void *data, const void **ret)
+/* Of several streams and the padding between them the library takes care. */
+static ssize_t fill_xz(struct stream *stream, void *bytes, size_t len, struct error *err)
 {
-	struct stream *stream = data;
+	lzma_stream *xz = &stream->xz;
 
-	(void)archive;
-	if (stream->at == stream->have && input_more(stream, stream->filter_err) < 0)
+	if (stream->at == stream->have && input_more(stream, err) < 0)
 		return -1;
-	*ret = stream->input + stream->at;
-	size_t n = stream->have - stream->at;
-	stream->at = stream->have;
-	return (la_ssize_t)n;
+	bool last = stream->at == stream->have;
+	xz->next_in = stream->input + stream->at;
+	xz->avail_in = stream->have - stream->at;
+	xz->next_out = bytes;
+	xz->avail_out = len;
+	lzma_ret result = lzma_code(xz, last ? LZMA_FINISH : LZMA_RUN);
+	stream->at = stream->have - xz->avail_in;
+	if (result == LZMA_MEMLIMIT_ERROR)
+		return error_set(err, ERROR_TOO_LARGE, "the xz data need more than %d MiB of memory to be read", XZ_MEMORY >> 20);
+	if (result == LZMA_BUF_ERROR && last)
+		return broken_off(stream, err);
+	if (result != LZMA_OK && result != LZMA_STREAM_END && result != LZMA_BUF_ERROR)
+		return error_set(err, ERROR_CORRUPT, "the xz data are damaged");
+	stream->ended = result == LZMA_STREAM_END;
+	return (ssize_t)(len - xz->avail_out);
 }
 
-static ssize_t filter_failed(struct stream *stream, struct error *err)
+static int bzip2_restart(struct stream *stream, struct error *err)
 {
-	const char *why = archive_error_string(stream->filter);
+	BZ2_bzDecompressEnd(&stream->bzip2);
+	stream->bzip2 = (bz_stream){ 0 };
+	return BZ2_bzDecompressInit(&stream->bzip2, 0, 0) == BZ_OK ? 0 : error_set(err, ERROR_FAILED, "cannot start bzip2");
+}
 
-	if (err && err->message) /* it was the file that could not be read */
+static ssize_t fill_bzip2(struct stream *stream, void *bytes, size_t len, struct error *err)
+{
+	bz_stream *bz = &stream->bzip2;
+
+	if (stream->between) {
+		int more = next_member(stream, "BZh", err);
+		if (more <= 0 || bzip2_restart(stream, err) < 0)
+			return more <= 0 ? more : -1;
+		stream->between = false;
+	}
+	if (input_need(stream, err) < 0)
 		return -1;
-	return error_set(err, ERROR_CORRUPT, "the %s data are damaged: %s", compression_names[stream->compression],
-			 why ? why : "no reason is known");
-}
-
-/* The filter is opened with the first read, since opening reads. */
-static int filter_open(struct stream *stream, struct error *err)
-{
-	struct archive *filter = stream->filter = archive_read_new();
-	struct archive_entry *entry;
-
-	archive_read_support_format_raw(filter);
-	archive_read_support_format_empty(filter);
-	if (stream->compression == COMPRESSION_XZ)
-		archive_read_support_filter_xz(filter);
-	else
-		archive_read_support_filter_bzip2(filter);
-	if (archive_read_open(filter, stream, NULL, filter_read, NULL) != ARCHIVE_OK)
-		return (int)filter_failed(stream, err);
-	int result = archive_read_next_header(filter, &entry);
-	if (result == ARCHIVE_EOF)
-		stream->ended = true;
-	else if (result != ARCHIVE_OK)
-		return (int)filter_failed(stream, err);
-	return 0;
-}
-
-static ssize_t fill_filter(struct stream *stream, void *bytes, size_t len, struct error *err)
-{
-	stream->filter_err = err;
-	if (!stream->filter && (filter_open(stream, err) < 0 || stream->ended))
-		return stream->ended ? 0 : -1;
-	la_ssize_t n = archive_read_data(stream->filter, bytes, len);
-	if (n < 0)
-		return filter_failed(stream, err);
-	stream->ended = n == 0;
-	return n;
+	bz->next_in = (char *)stream->input + stream->at;
+	bz->avail_in = (unsigned)(stream->have - stream->at);
+	bz->next_out = bytes;
+	bz->avail_out = len > 1 << 30 ? 1 << 30 : (unsigned)len;
+	unsigned wanted = bz->avail_out;
+	int result = BZ2_bzDecompress(bz);
+	stream->at = stream->have - bz->avail_in;
+	if (result != BZ_OK && result != BZ_STREAM_END)
+		return error_set(err, ERROR_CORRUPT, "the bzip2 data are damaged");
+	stream->between = result == BZ_STREAM_END;
+	return wanted - bz->avail_out;
 }
 
 static enum compression detect(const unsigned char *at, size_t len)
@@ -229,6 +235,19 @@ static enum compression detect(const unsigned char *at, size_t len)
 	return COMPRESSION_NONE;
 }
 
+static int decoder_start(struct stream *stream, struct error *err)
+{
+	switch (stream->compression) {
+	case COMPRESSION_NONE: return 0;
+	case COMPRESSION_GZIP: return inflateInit2(&stream->gzip, 15 + 16) == Z_OK ? 0 : error_set(err, ERROR_FAILED, "cannot start zlib");
+	case COMPRESSION_ZSTD: stream->zstd = ZSTD_createDStream(); return stream->zstd ? 0 : error_set(err, ERROR_FAILED, "cannot start zstd");
+	case COMPRESSION_XZ:
+		return lzma_stream_decoder(&stream->xz, XZ_MEMORY, LZMA_CONCATENATED) == LZMA_OK ? 0 : error_set(err, ERROR_FAILED, "cannot start xz");
+	case COMPRESSION_BZIP2: return bzip2_restart(stream, err);
+	}
+	abort();
+}
+
 int stream_open(int fd, struct stream **ret, struct error *err)
 {
 	_cleanup_(stream_close) struct stream *stream = xnew(struct stream);
@@ -238,18 +257,16 @@ int stream_open(int fd, struct stream **ret, struct error *err)
 	if (input_more(stream, err) < 0)
 		return -1;
 	stream->compression = detect(stream->input, stream->have);
-	if (stream->compression == COMPRESSION_GZIP && inflateInit2(&stream->gzip, 15 + 16) != Z_OK)
-		return error_set(err, ERROR_FAILED, "cannot start zlib");
-	if (stream->compression == COMPRESSION_ZSTD && !(stream->zstd = ZSTD_createDStream()))
-		return error_set(err, ERROR_FAILED, "cannot start zstd");
+	if (decoder_start(stream, err) < 0)
+		return -1;
 	*ret = steal(stream);
 	return 0;
 }
 
 ssize_t stream_read(struct stream *stream, void *bytes, size_t len, struct error *err)
 {
-	static ssize_t (*const fills[])(struct stream *, void *, size_t, struct error *) = { fill_none, fill_gzip, fill_zstd, fill_filter,
-											     fill_filter };
+	static ssize_t (*const fills[])(struct stream *, void *, size_t, struct error *) = { fill_none, fill_gzip, fill_zstd, fill_xz,
+											     fill_bzip2 };
 	size_t have = 0;
 
 	while (have < len && !stream->ended) {
@@ -280,8 +297,8 @@ void stream_close(struct stream **at)
 	if (stream->compression == COMPRESSION_GZIP)
 		inflateEnd(&stream->gzip);
 	ZSTD_freeDStream(stream->zstd);
-	if (stream->filter)
-		archive_read_free(stream->filter);
+	lzma_end(&stream->xz);
+	BZ2_bzDecompressEnd(&stream->bzip2);
 	free(stream->input);
 	free(stream);
 	*at = NULL;

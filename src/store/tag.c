@@ -62,7 +62,7 @@ int tag_remove(struct store *store, struct db *db, int64_t repository, const cha
 	return journal_add(store, db, "untag", repository, tag, manifest, err);
 }
 
-int store_tag_delete(struct store *store, const char *registry, const char *repository, const char *tag, struct error *err)
+static int tag_delete(struct store *store, const char *registry, const char *repository, const char *tag, struct error *err)
 {
 	struct write write _cleanup_(write_end) = { 0 };
 	int64_t id, manifest;
@@ -77,6 +77,19 @@ int store_tag_delete(struct store *store, const char *registry, const char *repo
 	if (!found)
 		return tag_missing(registry, repository, tag, err);
 	return tag_remove(store, write.db, id, tag, manifest, err) < 0 ? -1 : write_commit(&write, err);
+}
+
+int store_tag_delete(struct store *store, const char *registry, const char *repository, const char *tag, struct error *err)
+{
+	struct error failure = { 0 };
+	int result;
+
+	do
+		result = tag_delete(store, registry, repository, tag, &failure);
+	while (result < 0 && reserve_spend(store, &failure));
+	if (result < 0)
+		error_move(err, &failure);
+	return result;
 }
 
 /* ---- listings ---- */

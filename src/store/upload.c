@@ -1,7 +1,8 @@
 /* Uploads: bytes on their way in, as uploads/<uuid>, hashed while they are written.
  *
  * The file is the whole state, so that an upload survives its process: whoever opens it next reads what is there. A lock on the
- * file (flock) says that somebody is at it. A pull notes which digest it wants as a symlink uploads/<algorithm>-<hex> that holds the uuid: it
+ * file (flock) says that somebody is at it. One that belongs to a repository has a hash of that repository's name in its own, uploads/<uuid>-<hash>, so
+ * that who asks for it through another one finds nothing, also after a restart, and nothing needs to be written down for it. A pull notes which digest it wants as a symlink uploads/<algorithm>-<hex> that holds the uuid: it
  * is found again without a database write for every layer. What nobody came back to is swept after a week, or by gc. */
 #include <dirent.h>
 #include <errno.h>
@@ -16,11 +17,14 @@ enum {
 	WRITEBACK_BYTES = 8 << 20, /* how much may be dirty before the disk is put to work, so that the last sync is short */
 	ABANDONED_SECONDS = 7 * 24 * 3600,
 	TEMPORARY_SECONDS = 600, /* writing one takes much less, and nobody locks it */
+	OWNER_HEX = 32,		 /* of the SHA-256 of the repository's name: no other name can be found that has the same */
+	NAME_SIZE = UUID_TEXT_SIZE + 1 + OWNER_HEX,
+	PATH_SIZE = sizeof "uploads/.tmp" + NAME_SIZE,
 };
 
 struct upload {
 	struct store *store;
-	char id[37];
+	char id[UUID_TEXT_SIZE], name[NAME_SIZE]; /* name: of its file */
 	int fd;
 	int64_t size, started_writeback;
 	struct digester digester;
@@ -28,10 +32,22 @@ struct upload {
 	bool has_wanted;
 };
 
-static char *upload_path(const char *id, char out[64])
+static char *upload_path(const char *name, char out[PATH_SIZE])
 {
-	snprintf(out, 64, "uploads/%s", id);
+	snprintf(out, PATH_SIZE, "uploads/%s", name);
 	return out;
+}
+
+static void upload_name(const char *id, const char *owner, char out[NAME_SIZE])
+{
+	char hex[DIGEST_TEXT_SIZE];
+	struct digest digest;
+
+	snprintf(out, NAME_SIZE, "%s", id);
+	if (!owner)
+		return;
+	digest_of(DIGEST_SHA256, owner, strlen(owner), &digest);
+	snprintf(out, NAME_SIZE, "%s-%.*s", id, OWNER_HEX, digest_hex(&digest, hex));
 }
 
 static char *wanted_path(const struct digest *digest, char out[BLOB_PATH_SIZE])
@@ -51,28 +67,40 @@ static void upload_free(struct upload **at)
 	*at = NULL;
 }
 
-static struct upload *upload_new(struct store *store, const char *id)
+static struct upload *upload_new(struct store *store, const char *owner, const char *id)
 {
 	struct upload *upload = xnew(struct upload);
 
 	upload->store = store;
 	upload->fd = -1;
 	snprintf(upload->id, sizeof upload->id, "%s", id);
+	upload_name(id, owner, upload->name);
 	digester_init(&upload->digester, DIGEST_SHA256);
 	return upload;
 }
 
-/* It gets its name when it is locked: a sweep that came between would take it for abandoned. */
-int upload_begin(struct store *store, struct upload **ret, struct error *err)
+/* That the folder isn't there (any more) isn't what a client asked for and didn't find. */
+int upload_uncreated(const struct store *store, const char *path, struct error *err)
 {
-	char id[37], path[64], temporary[72];
+	int number = errno;
+
+	error_errno(err, number, "cannot create %s/%s", store->path, path);
+	if (err && number == ENOENT)
+		err->code = ERROR_IO;
+	return -1;
+}
+
+/* It gets its name when it is locked: a sweep that came between would take it for abandoned. */
+int upload_begin_in(struct store *store, const char *repository, struct upload **ret, struct error *err)
+{
+	char id[UUID_TEXT_SIZE], path[PATH_SIZE], temporary[PATH_SIZE + 4];
 
 	uuid_make(id);
-	_cleanup_(upload_free) struct upload *upload = upload_new(store, id);
-	snprintf(temporary, sizeof temporary, "%s.tmp", upload_path(id, path));
+	_cleanup_(upload_free) struct upload *upload = upload_new(store, repository, id);
+	snprintf(temporary, sizeof temporary, "%s.tmp", upload_path(upload->name, path));
 	upload->fd = openat(store->dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (upload->fd < 0)
-		return error_errno(err, errno, "cannot create %s/%s", store->path, path);
+		return upload_uncreated(store, path, err);
 	if (file_lock(upload->fd, true, false, path, err) < 0 || renameat(store->dir, temporary, store->dir, path) < 0) {
 		error_errno(err, errno, "cannot create %s/%s", store->path, path);
 		unlinkat(store->dir, temporary, 0);
@@ -80,6 +108,11 @@ int upload_begin(struct store *store, struct upload **ret, struct error *err)
 	}
 	*ret = steal(upload);
 	return 0;
+}
+
+int upload_begin(struct store *store, struct upload **ret, struct error *err)
+{
+	return upload_begin_in(store, NULL, ret, err);
 }
 
 /* ---- hashing ---- */
@@ -144,11 +177,13 @@ static int upload_gone(const char *id, struct error *err)
 }
 
 /* Between our open and our lock its owner may have finished: then the file has lost its name. */
-static int open_locked(struct store *store, const char *id, int *ret, int64_t *ret_size, struct error *err)
+static int open_locked(struct upload *upload, struct error *err)
 {
-	char path[64];
+	const char *id = upload->id;
+	struct store *store = upload->store;
+	char path[PATH_SIZE];
 	struct stat st;
-	_cleanup_(fd_close) int fd = openat(store->dir, upload_path(id, path), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(fd_close) int fd = openat(store->dir, upload_path(upload->name, path), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
 		return errno == ENOENT ? upload_gone(id, err) : error_errno(err, errno, "cannot open upload %s", id);
@@ -161,17 +196,17 @@ static int open_locked(struct store *store, const char *id, int *ret, int64_t *r
 		return error_errno(err, errno, "cannot open upload %s", id);
 	if (!st.st_nlink || faccessat(store->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return upload_gone(id, err);
-	*ret_size = st.st_size;
-	*ret = fd_steal(&fd);
+	upload->size = st.st_size;
+	upload->fd = fd_steal(&fd);
 	return 0;
 }
 
-int upload_resume(struct store *store, const char *id, struct upload **ret, struct error *err)
+int upload_resume_in(struct store *store, const char *repository, const char *id, struct upload **ret, struct error *err)
 {
 	if (!uuid_valid(id))
 		return error_set(err, ERROR_NOT_FOUND, "there is no such upload");
-	_cleanup_(upload_free) struct upload *upload = upload_new(store, id);
-	if (open_locked(store, id, &upload->fd, &upload->size, err) < 0)
+	_cleanup_(upload_free) struct upload *upload = upload_new(store, repository, id);
+	if (open_locked(upload, err) < 0)
 		return -1;
 	if (!recall(upload) && hash_file(upload, DIGEST_SHA256, err) < 0)
 		return -1;
@@ -181,9 +216,14 @@ int upload_resume(struct store *store, const char *id, struct upload **ret, stru
 	return 0;
 }
 
+int upload_resume(struct store *store, const char *id, struct upload **ret, struct error *err)
+{
+	return upload_resume_in(store, NULL, id, ret, err);
+}
+
 char *upload_find(struct store *store, const struct digest *wanted)
 {
-	char path[BLOB_PATH_SIZE], file[64], id[37];
+	char path[BLOB_PATH_SIZE], file[PATH_SIZE], id[UUID_TEXT_SIZE];
 	ssize_t len = readlinkat(store->dir, wanted_path(wanted, path), id, sizeof id);
 
 	if (len != 36)
@@ -228,8 +268,8 @@ int64_t upload_size(const struct upload *upload)
 /* Not a duplicate of our descriptor: that would keep the lock for as long as somebody reads. */
 int upload_open(const struct upload *upload, struct error *err)
 {
-	char path[64];
-	int fd = openat(upload->store->dir, upload_path(upload->id, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char path[PATH_SIZE];
+	int fd = openat(upload->store->dir, upload_path(upload->name, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	return fd < 0 ? error_errno(err, errno, "cannot read upload %s", upload->id) : fd;
 }
@@ -275,12 +315,12 @@ void upload_suspend(struct upload **at)
 
 void upload_cancel(struct upload **at)
 {
-	char path[64];
+	char path[PATH_SIZE];
 
 	if (!*at)
 		return;
 	forget_wanted(*at);
-	unlinkat((*at)->store->dir, upload_path((*at)->id, path), 0);
+	unlinkat((*at)->store->dir, upload_path((*at)->name, path), 0);
 	upload_free(at);
 }
 
@@ -297,19 +337,12 @@ static int upload_verify(struct upload *upload, const struct digest *expected, s
 	return 0;
 }
 
-/* The bytes are verified and synced; what is left is the name, the row and, with a repository, the link: one transaction. */
+/* The bytes are verified and synced; what is left is the name, the row and, with a repository, the link. */
 static int upload_record(struct upload *upload, const struct digest *digest, const char *registry, const char *repository, struct error *err)
 {
-	struct write write _cleanup_(write_end) = { 0 };
-	int64_t id, blob;
+	struct recorded record = { upload->name, digest, upload->size, registry, repository, NULL, false, false, { 0 } };
 
-	if (write_begin(upload->store, &write, err) < 0 ||
-	    blob_adopt(upload->store, write.db, upload->id, digest, upload->size, err) < 0)
-		return -1;
-	if (repository && (repository_make(write.db, registry, repository, &id, err) < 0 || blob_row_name(write.db, digest, &blob, err) < 0 ||
-			   link_add(write.db, id, blob, LINK_BLOB, err) < 0))
-		return -1;
-	return write_commit(&write, err);
+	return group_record(upload->store, &record, err);
 }
 
 /* A sync of data that failed once may wrongly succeed the second time, so nothing of it is kept. */
@@ -339,7 +372,7 @@ int upload_commit(struct upload **at, const struct digest *expected, struct dige
 
 void uploads_drop(struct store *store, const char *name)
 {
-	char path[64];
+	char path[PATH_SIZE];
 
 	if (*name)
 		unlinkat(store->dir, upload_path(name, path), 0);

@@ -390,6 +390,11 @@ END
   [ "$("$SAMPAN" inspect --platform linux/riscv64 again:1 | jq -r '.[0].Config.Env[]' | grep FOR)" = FOR=linux/riscv64 ]
   printf 'FROM scratch\nARG TARGETARCH\nCOPY only-$TARGETARCH /f\n' >"$T/platforms/Dockerfile"
   touch "$T/platforms/only-amd64"
+  # The Dockerfile from standard input, which each platform reads: a pipe, and a file that isn't at its beginning.
+  printf 'FROM scratch\nENV IS=${TARGETARCH}\n' | "$SAMPAN" build --platform linux/amd64,linux/riscv64 -t piped:1 -
+  [ "$("$SAMPAN" inspect --platform linux/riscv64 piped:1 | jq -r '.[0].Architecture')" = riscv64 ]
+  printf '#\nFROM scratch\nENV A=B\n' >"$T/given"
+  { read -r _; "$SAMPAN" build --platform linux/amd64,linux/riscv64 -t given:1 -; } <"$T/given"
   run -1 "$SAMPAN" build --platform linux/amd64,linux/riscv64 -t half:1 "$T/platforms"
   [[ "$output" == *"linux/riscv64"* ]]
   run -1 "$SAMPAN" inspect half:1

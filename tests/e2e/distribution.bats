@@ -22,6 +22,20 @@ play() { # FILE…
 @test "Docker's own" { play 8-docker.txt; }
 @test "what is refused" { play 9-refused.txt; }
 
+@test "what a registry refuses that asks who one is" {
+  perl -e 'print "pat:", crypt("sesame", q($2y$04$abcdefghijklmnopqrstuu)), "\n"' >"$T/htpasswd"
+  cat >"$T/access.json" <<END
+{"access": {"htpasswd": "$T/htpasswd", "rules": [
+  {"repositories": ["public/*"], "users": ["anonymous"], "actions": ["pull"]},
+  {"repositories": ["case/*"], "users": ["pat"], "actions": ["pull", "push"]}]}}
+END
+  local open=$REGISTRY
+  start_registry "$T/access" --config "$T/access.json"
+  play access.txt
+  end "$REGISTRY_PID"
+  REGISTRY=$open
+}
+
 @test "sparse indexes, where the settings allow them; gc and fsck take them as they are" {
   echo '{"sparse": true}' >"$T/sparse.json"
   start_registry "$T/sparse" --config "$T/sparse.json"

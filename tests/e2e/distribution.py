@@ -8,8 +8,9 @@ A file is a list of cases, each in a repository of its own. Lines:
   image m = x {"more": 1}           an image manifest whose config and only layer are x, with more fields (null takes one away)
   index i = m1 m2 {"more": 1}       an index of manifests
   push x [REPOSITORY]               POSTs the blob in one request, which must work; put m REFERENCE [REPOSITORY]: so a manifest
-  METHOD /path                      a request, followed by indented lines:
-    Name: value                       before the status a header that is sent, behind it one that must come ("-": mustn't; "~ x": contains x)
+  METHOD /path                      a request ("retry 50 METHOD /path": until the status is the right one), followed by indented lines:
+    Name: value                       before the status a header that is sent, behind it one that must come ("-": mustn't; "+": whatever
+                                      it says; "~ x": contains x)
     > text                            the body; ">> text" sends it chunked; "> *x" is the variable x as it is
     = 201                             the status ("200|404": one of them)
     code DENIED                       the error's code; "says word": its message holds that
@@ -160,16 +161,20 @@ class Case:
 
     def check_header(self, answer, name, want):
         got, want = answer.getheader(name), self.expand(want.strip())
-        fits = got is None if want == '-' else got is not None and (want[2:] in got if want.startswith('~ ') else got == want)
+        fits = got is None if want == '-' else got is not None and (want[2:] in got if want.startswith('~ ') else want in (got, '+'))
         if not fits:
             raise Failed('%s is %r, not %r' % (name, got, want))
 
     def request(self, line, block):
+        times, line = (int(line.split()[1]), line.split(' ', 2)[2]) if line.startswith('retry ') else (1, line)
         method, path = line.split(' ', 1)
         headers, body, chunked, answer = [], None, False, None
         for each in block:
             if answer is None and each.startswith('='):
-                answer = self.ask(method, self.expand(path), headers, body, chunked)
+                for _ in range(times):
+                    answer = self.ask(method, self.expand(path), headers, body, chunked)
+                    if str(answer.status) in each[1:].strip().split('|'):
+                        break
             if answer is not None:
                 self.check(answer, each)
             elif each.startswith('>'):

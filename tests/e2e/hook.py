@@ -13,6 +13,8 @@ class Hook(http.server.BaseHTTPRequestHandler):
                                    'token': self.headers['X-Token'], 'body': body.decode()}) + '\n')
         self.send_response(status)
         self.send_header('Content-Length', '0')
+        if 300 <= status < 400:
+            self.send_header('Location', '/elsewhere')
         self.end_headers()
 
     def log_message(self, *args):

@@ -59,6 +59,7 @@ def memory():
 def smuggling():
     """Whatever is in doubt is answered with 4xx or by closing, and what follows is never taken for a second request."""
     post = b"POST /v2/smuggle/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
+    patch = post.replace(b"POST", b"PATCH").replace(b"uploads/", b"uploads/x")
     inner = b"GET /v2/_catalog HTTP/1.1\r\nHost: x\r\n\r\n"
     for name, raw in {
         "both lengths": post + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
@@ -86,9 +87,16 @@ def smuggling():
         "endless chunk size": post + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 1000000 + b"\r\n\r\n" + inner,
         "endless extension": post + b"Transfer-Encoding: chunked\r\n\r\n0;" + b"a" * 1000000 + b"\r\n\r\n" + inner,
         "endless trailers": post + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"A: b\r\n" * 100000 + b"\r\n" + inner,
+        "another coding, PATCH": patch + b"Transfer-Encoding: gzip\r\n\r\n" + inner,
+        "a coding behind a vertical tab": post + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + inner,
+        "twice chunked": post + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" + inner,
+        "two hosts": post.replace(b"\r\nHost", b"\r\nHost: y\r\nHost") + b"Content-Length: 0\r\n\r\n",
+        "a bare CR": post + b"A: b\rContent-Length: 44\r\nContent-Length: 0\r\n\r\n",
         "a blank before the colon": post + b"Content-Length : 0\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + inner,
     }.items():
-        data = send(raw, 2)
+        started = time.time()
+        data = send(raw, 10)
+        assert time.time() - started < 9, (name, "it is left to wait")
         answers = [int(answer[:3]) for answer in data.split(b"HTTP/1.1 ")[1:]]
         # a line that doesn't fit its buffer, in the middle of a body, the library answers itself, with 500 and the end of the connection
         assert all(400 <= answer < (501 if name.startswith("endless") else 500) for answer in answers), (name, data)
@@ -211,6 +219,32 @@ def endless_bodies():
     time.sleep(1)
     print(f"96 endless bodies: {during} kB during, slowest answer {worst * 1000:.0f} ms")
     assert worst < 2 and during < MEMORY_MAX, (worst, during)
+
+
+def manifests():
+    """Manifests of nearly 4 MiB on many connections at once: as many as there is memory for are looked at, the others are told to come again."""
+    part = b'{"mediaType":"a/b","digest":"sha256:%s","size":1}' % (b"0" * 64)
+    body = b'{"schemaVersion":2,"config":%s,"layers":[%s]}' % (part, b",".join([part] * 34000))
+    head = b"PUT /v2/big/manifests/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\nConnection: close\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(body)
+    seen, peak, ended = [], [0], threading.Event()
+
+    def watch():
+        while not ended.wait(0.05):
+            peak[0] = max(peak[0], memory())
+
+    def push():
+        seen.append(status(send(head + body, 60)))
+
+    pushers = [threading.Thread(target=push) for _ in range(48)]
+    threads = pushers + [threading.Thread(target=watch)]
+    for thread in threads:
+        thread.start()
+    for thread in pushers:
+        thread.join()
+    ended.set()
+    print(f"48 manifests of {len(body)} bytes: {sorted(set(seen))}, {peak[0]} kB at the most")
+    assert set(seen) <= {413, 429} and 413 in seen and peak[0] < MEMORY_MAX, (sorted(seen), peak)
 
 
 def busy(count, seconds):
@@ -350,7 +384,7 @@ def slow_readers():
         assert got < len(blob), "the answer was not ended"
 
 
-DEFAULT = (smuggling, floods, many_floods, pipelined, slow, idle, crowd, besieged, endless_bodies, abandoned)
+DEFAULT = (smuggling, floods, many_floods, pipelined, slow, idle, crowd, besieged, endless_bodies, manifests, abandoned)
 for attack in [globals()[name] for name in sys.argv[3:]] or DEFAULT:
     attack()
     honest()

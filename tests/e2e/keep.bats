@@ -71,7 +71,7 @@ gone() { [ "$(status "$1")" = 404 ]; }
   local old new
   old=$(curl -s -D - -o /dev/null -X POST "$U/up/blobs/uploads/" | sed -n 's/^Docker-Upload-UUID: //Ip' | tr -d '\r')
   new=$(curl -s -D - -o /dev/null -X POST "$U/up/blobs/uploads/" | sed -n 's/^Docker-Upload-UUID: //Ip' | tr -d '\r')
-  touch -d '2 hours ago' "$T/abandoned/uploads/$old"
+  touch -d '2 hours ago' "$T/abandoned/uploads/$old"*
   eventually gone "$U/up/blobs/uploads/$old"
   [ "$(status "$U/up/blobs/uploads/$new")" = 204 ]
   end "$REGISTRY_PID"
@@ -160,7 +160,7 @@ gone() { [ "$(status "$1")" = 404 ]; }
 @test "settings that are wrong are told" {
   while IFS='|' read -r text says; do
     echo "$text" >"$T/bad.json"
-    run -1 "$SAMPAN" --root "$T/bad" serve --config "$T/bad.json" --listen 127.0.0.1:0
+    run -1 timeout 20 "$SAMPAN" --root "$T/bad" serve --config "$T/bad.json" --listen 127.0.0.1:0
     [[ $output == *"$says"* ]] || { echo "$text: $output"; false; }
   done <<'END'
 {"gc": true}|it must be false, or an object
@@ -175,7 +175,7 @@ gone() { [ "$(status "$1")" = 404 ]; }
 {"quotas": [{"prefix": "a", "size": "big"}]}|not a size
 {"access_log": {"format": "xml"}}|json or combined
 {"webhooks": [{"url": "ftp://x"}]}|http or https
-{"webhooks": [{"url": "http://127.0.0.1/", "events": ["mount"]}]}|no event 'mount'
+{"webhooks": [{"url": "http://127.0.0.1/", "events": ["grow"]}]}|no event 'grow'
 {"webhooks": [{"url": "http://127.0.0.1/", "secret_env": "SAMPAN_NOT_SET"}]}|SAMPAN_NOT_SET
 {"webhooks": [{"url": "http://127.0.0.1/", "headers": ["a\nb"]}]}|Name: value
 END

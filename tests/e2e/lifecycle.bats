@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The life of a container by single commands, and what is listed meanwhile.
+bats_require_minimum_version 1.5.0
 load common
 load run_common
 
@@ -102,9 +103,14 @@ teardown_file() { remove_containers; }
   n=$(name)
   "$SAMPAN" run -d --name "$n" --network host native:1 sleep 61
   [[ $("$SAMPAN" top "$n") == PID*"sleep 61"* ]]
-  run "$SAMPAN" stats "$n"
+  run "$SAMPAN" stats --no-stream "$n"
   [[ ${lines[0]} == *MEM* && ${lines[1]} == *"$n"* ]]
-  [ "$("$SAMPAN" --format json stats "$n" | python3 -c 'import json, sys; row = json.load(sys.stdin)[0]; print(row["pids"], row["memory"] > 0)')" = "1 True" ]
+  [ "$("$SAMPAN" stats --no-stream --format json "$n" | python3 -c 'import json, sys; row = json.load(sys.stdin)[0]; print(row["pids"], row["memory"] > 0)')" = "1 True" ]
+  [ "$("$SAMPAN" stats --no-stream --format '{{.Name}} {{.PIDs}}' "$n")" = "$n 1" ]
+  run timeout -s INT 3.5 "$SAMPAN" stats "$n"
+  [ "$(grep -c "$n" <<<"$output")" -ge 2 ]
+  run "$SAMPAN" stats --no-stream "$n-none"
+  [ "$status" -eq 1 ]
   "$SAMPAN" create --name "$n-old" --network host -l "old=$n" native:1 true
   run "$SAMPAN" prune --filter "label=old=$n"
   [ "$status" -eq 0 ]
@@ -129,6 +135,60 @@ teardown_file() { remove_containers; }
   log=$("$SAMPAN" inspect -f '{{.LogPath}}' "$n-big")
   [ "$(stat -c %s "$log")" -le 16384 ]
   [[ $("$SAMPAN" logs "$n-big" | tail -n 1) == last ]]
+}
+
+@test "logs of several files: nothing is missing in between, the sizes hold, -f reads across" {
+  n=$(name)
+  "$SAMPAN" run -d --name "$n" --network host --log-opt max-size=8k --log-opt max-file=3 native:1 \
+    sh -c 'for i in $(seq 1000); do echo line $i; [ $((i % 20)) -ne 0 ] || sleep 0.05; done; echo last' >/dev/null
+  timeout 30 "$SAMPAN" logs -f "$n" >"$T/$n-follow"
+  [ "$(wc -l <"$T/$n-follow")" -eq 1001 ]
+  log=$("$SAMPAN" inspect -f '{{.LogPath}}' "$n")
+  settled() { [ -e "$log.2" ] && [ ! -e "$log.3" ]; }
+  wait_for 5 settled
+  for file in "$log" "$log.1" "$log.2"; do [ "$(stat -c %s "$file")" -le 8192 ]; done
+  "$SAMPAN" logs "$n" | sed -n 's/^line //p' >"$T/$n-lines"
+  [ "$(tail -n 1 "$T/$n-lines")" = 1000 ]
+  [ "$(wc -l <"$T/$n-lines")" -eq $((1000 - $(head -n 1 "$T/$n-lines") + 1)) ] # no hole
+  [ "$(wc -l <"$T/$n-lines")" -gt "$("$SAMPAN" logs --tail 100000 "$n" | tail -n +1 | grep -c 'line 9[5-9]')" ]
+  lines_of() { cut -d' ' -f4- "$1" | sed -n 's/^line //p'; }
+  [ "$(lines_of "$log.1" | wc -l)" -gt 100 ]
+  tail=$(($(lines_of "$log" | wc -l) + 30)) # reaches into the file before
+  [ "$("$SAMPAN" logs --tail "$tail" "$n" | head -n 1)" = "line $((1000 - tail + 2))" ]
+  # its supervisor is killed: the log stays bounded, and with the next start it goes on
+  "$SAMPAN" run -d --name "$n-k" --network host --log-opt max-size=8k --log-opt max-file=2 native:1 sh -c 'seq 1 2000; sleep 0.5; echo end; sleep 60' >/dev/null
+  for pid in $(pgrep -f "supervise $("$SAMPAN" inspect -f '{{.Id}}' "$n-k")"); do kill -9 "$pid"; done
+  wait_for 10 bash -c '"$SAMPAN" logs '"$n-k"' | grep -q end'
+  log=$("$SAMPAN" inspect -f '{{.LogPath}}' "$n-k")
+  [ "$(cat "$log" "$log".[0-9] 2>/dev/null | wc -c)" -le 16384 ]
+  "$SAMPAN" restart -t 0 "$n-k"
+  wait_for 10 bash -c '[ "$("$SAMPAN" logs '"$n-k"' | grep -c end)" -ge 1 ]'
+}
+
+@test "kill -9 of run in its middle: ps shows what is left, rm takes it away, the name is free" {
+  n=$(name)
+  for wait in 0.01 0.03 0.06 0.1 0.15 0.25; do
+    "$SAMPAN" run -d --name "$n" --network host native:1 sleep 60 >/dev/null 2>&1 3>&- & pid=$!
+    sleep "$wait"
+    kill -9 "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    "$SAMPAN" ps -a >/dev/null
+    id=$("$SAMPAN" inspect -f '{{.Id}}' "$n" 2>/dev/null || true)
+    run "$SAMPAN" rm -f "$n"
+    "$SAMPAN" run --rm --name "$n" --network host native:1 true
+    [ -z "$id" ] || run ! grep -las "$id" /proc/[0-9]*/cmdline
+  done
+  for id in $(ls "$SAMPAN_ROOT/containers"); do
+    "$SAMPAN" inspect --type container "$id" >/dev/null || [ -z "$(ls -A "$SAMPAN_ROOT/containers/$id")" ] # which is swept later
+  done
+}
+
+@test "the empty folder of a create that was killed is swept when it is old" {
+  mkdir "$SAMPAN_ROOT/containers/orphan" "$SAMPAN_ROOT/containers/young"
+  touch -d '2 hours ago' "$SAMPAN_ROOT/containers/orphan"
+  "$SAMPAN" ps
+  [ ! -e "$SAMPAN_ROOT/containers/orphan" ]
+  rmdir "$SAMPAN_ROOT/containers/young"
 }
 
 @test "volumes: create, ls, inspect, rm and prune; one in use stays" {

@@ -172,9 +172,12 @@ teardown_file() { remove_containers; }
 }
 
 @test "wrong words are refused with a reason" {
-  for words in "-p x" "-v x" "--network bridgee" "-m 1" "--cpus x" "--pids-limit 0" "--name -x" "-t"; do
+  for words in "-p x" "-v x" "-m 1" "--cpus x" "--pids-limit 0" "--name -x" "-t"; do
     # shellcheck disable=SC2086
     run "$SAMPAN" run --rm $words native:1 true </dev/null
     [ "$status" -eq 2 ]
   done
+  run "$SAMPAN" run --rm --network bridgee native:1 true
+  [ "$status" -eq 1 ]
+  [[ $output == *"did you mean bridge?"* ]]
 }

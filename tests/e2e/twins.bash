@@ -18,9 +18,9 @@ twins_base() { # PACKAGE…
 }
 
 # The mirror of this machine's apt, in a state that can be installed from.
-twins_mirror() { # ARCHITECTURE
+twins_mirror() { # ARCHITECTURE…
   local n
-  python3 "$TOP/tests/mirror.py" --cache "$T/mirror" - trixie "$1" "$(dpkg --print-architecture)" >"$T/mirror.port" 2>"$T/mirror.log" 3>&- &
+  python3 "$TOP/tests/mirror.py" --cache "$T/mirror" - trixie "$@" "$(dpkg --print-architecture)" >"$T/mirror.port" 2>"$T/mirror.log" 3>&- &
   echo $! >"$T/mirror.pid"
   for ((n = 0; n < 1200; n++)); do
     [ -s "$T/mirror.port" ] && return 0

@@ -5,9 +5,9 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "emu/debs.h"
-#include "emu/dispatch/embedded.h"
 #include "emu/dispatch/rules.h"
 #include "emu/elf_text.h"
+#include "emu/twin.h"
 #include "emu/twin_list.h"
 #include "tests/unit/tap.h"
 
@@ -94,7 +94,7 @@ int main(void)
 
 	versions();
 	foreign_bytes();
-	ok(dispatcher_size > 1000 && dispatcher_size <= 100 * 1024, "the dispatcher has %u bytes, at most 100 KB", dispatcher_size);
+	ok(dispatcher_file->len > 1000 && dispatcher_file->len <= 100 * 1024, "the dispatcher has %zu bytes, at most 100 KB", dispatcher_file->len);
 	if (!mkdtemp(folder))
 		return 1;
 	const struct twin_table *table = make_table(folder);

@@ -189,7 +189,7 @@ int main(void)
 	works(access_set_anonymous(&options, "none", &err), &err, "nothing without a log-in");
 	settings = options.access;
 	make_user(store, "first", "password");
-	works(access_start(store, settings, true, &access_of, &err), &err, "access");
+	works(access_start(store, settings, true, NULL, &access_of, &err), &err, "access");
 	passwords(store);
 	robots(store);
 	tokens(store);

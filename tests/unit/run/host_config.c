@@ -71,7 +71,7 @@ static uint64_t set_of(const char *flag, const char *value, const char *flag2, c
 
 static void test_capabilities(void)
 {
-	is_int((long long)host_config_capabilities(NULL, ALL_POSSIBLE), 0xa00425fb, "docker's default but MKNOD");
+	is_int((long long)host_config_capabilities(NULL, ALL_POSSIBLE), 0xa80425fb, "docker's default");
 	is_int((long long)host_config_capabilities(NULL, 1), 1, "never more than is possible");
 	is_int((long long)set_of("cap-drop", "ALL", NULL, NULL), 0, "all dropped");
 	is_int((long long)set_of("cap-drop", "ALL", "cap-add", "CHOWN"), 1, "all dropped, one added");

@@ -83,6 +83,56 @@ static void *sweep_all(void *data)
 	return data;
 }
 
+/* ---- blobs that are recorded together (group.c) ---- */
+
+enum { TOGETHER = 8, ROUNDS = 10 };
+static pthread_barrier_t all_ready;
+static atomic_int lost;
+
+/* All finish at once, so that they share transactions. The file of one of them is gone: it fails, and nobody else. */
+static void *record_together(void *data)
+{
+	int thread = (int)(intptr_t)data;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct error why _cleanup_(error_clear) = { 0 };
+		struct upload *upload = NULL;
+		struct digest digest;
+		char text[64], path[64];
+		bool spoiled = thread == i % TOGETHER;
+		snprintf(text, sizeof text, "together %d %d", thread, i);
+		check(upload_begin(store, &upload, &why), &why, "begin");
+		check(upload_write(upload, text, strlen(text), &why), &why, "write");
+		snprintf(path, sizeof path, "uploads/%s", upload_id(upload));
+		if (spoiled && unlinkat(store_dir(store), path, 0) < 0)
+			failures++;
+		pthread_barrier_wait(&all_ready);
+		int result = upload_commit_to(&upload, "", "together", NULL, &digest, &why);
+		lost += spoiled && result < 0;
+		if (!spoiled)
+			check(result, &why, "commit");
+		digest_of(DIGEST_SHA256, text, strlen(text), &digest);
+		if (spoiled == store_blob_linked(store, "", "together", &digest))
+			failures++;
+	}
+	return NULL;
+}
+
+static void test_together(void)
+{
+	pthread_t threads[TOGETHER];
+
+	failures = 0;
+	pthread_barrier_init(&all_ready, NULL, TOGETHER);
+	for (int i = 0; i < TOGETHER; i++)
+		pthread_create(&threads[i], NULL, record_together, (void *)(intptr_t)i);
+	for (int i = 0; i < TOGETHER; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&all_ready);
+	is_int(failures, 0, "blobs that are recorded together are all there");
+	is_int(lost, ROUNDS, "and who can't be recorded fails alone");
+}
+
 int main(void)
 {
 	pthread_t threads[THREADS + 1];
@@ -98,6 +148,7 @@ int main(void)
 	struct strlist tags _cleanup_(strlist_free) = { 0 };
 	works(store_tags(store, "", "all", NULL, 1000, &tags, &err), &err, "all tags");
 	is_int((long long)tags.len, IMAGES, "are there");
+	test_together();
 	works(store_fsck(store, NULL, NULL, &damaged, &err), &err, "fsck");
 	is_int((long long)damaged, 0, "finds nothing");
 	store_close(&store);

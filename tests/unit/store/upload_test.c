@@ -94,6 +94,26 @@ static void test_ids(struct store *store)
 	fails(upload_resume(store, id, &upload, &err), &err, ERROR_NOT_FOUND, "", "a cancelled upload is gone");
 }
 
+/* Of a repository: nobody else's, whatever it is asked for by, and whether this process remembers it or not. */
+static void test_owner(struct store *store)
+{
+	static const char *const others[] = { "b", "a/b", "", "A", NULL };
+	struct store *later _cleanup_(store_close) = NULL;
+	struct upload *upload = NULL;
+
+	works(upload_begin_in(store, "a", &upload, &err), &err, "an upload of repository a");
+	_cleanup_(freep) char *id = xstrdup(upload_id(upload));
+	upload_write(upload, "abc", 3, &err);
+	upload_suspend(&upload);
+	for (size_t i = 0; i < array_len(others); i++)
+		fails(upload_resume_in(store, others[i], id, &upload, &err), &err, ERROR_NOT_FOUND, "", "another can't go on with it");
+	later = fixture_open();
+	fails(upload_resume_in(later, "b", id, &upload, &err), &err, ERROR_NOT_FOUND, "", "nor in a process that remembers nothing");
+	works(upload_resume_in(later, "a", id, &upload, &err), &err, "but a can");
+	is_int(upload_size(upload), 3, "with what was there");
+	upload_cancel(&upload);
+}
+
 /* In a tmpfs of 4 MB in a mount namespace of a child's own. Exit codes number the expectation that failed. */
 static int full_disk(void)
 {
@@ -164,6 +184,7 @@ int main(void)
 	test_digests(store);
 	test_resume(store);
 	test_ids(store);
+	test_owner(store);
 	test_full_disk();
 	store_close(&store);
 	return done();

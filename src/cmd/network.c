@@ -1,0 +1,189 @@
+/* sampan network: networks with names, on which containers find each other. */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "cmd/command.h"
+#include "cmd/template.h"
+#include "run/run.h"
+
+static const char *subnet, *gateway, *driver, *format;
+static struct strlist aliases, labels;
+static bool internal, force;
+
+static const struct option_spec options[] = {
+	{ 0, "subnet", OPTION_STRING, &subnet, "ADDRESS/BITS", "of create: its addresses (10.89.N.0/24)" },
+	{ 0, "gateway", OPTION_STRING, &gateway, "ADDRESS", "of create: an address that no container gets (the first)" },
+	{ 0, "internal", OPTION_FLAG, &internal, NULL, "of create: no way out, and no published ports" },
+	{ 'd', "driver", OPTION_STRING, &driver, "bridge", "of create: for scripts made for docker; there is one kind" },
+	{ 0, "label", OPTION_LIST, &labels, "KEY=VALUE", "of create: a note" },
+	{ 0, "alias", OPTION_LIST, &aliases, "NAME", "of connect: one more name of the container" },
+	{ 'f', "format", OPTION_STRING, &format, "json|TEMPLATE", "of ls: json; of inspect: a part of it, like '{{.Id}}'" },
+	{ 0, "force", OPTION_FLAG, &force, NULL, "of prune: do not ask; it never does" },
+	{ 0 },
+};
+
+static const struct table_column columns[] = { { "NETWORK ID", NULL }, { NULL, "id" },	      { "NAME", "name" },
+					       { "SUBNET", "subnet" }, { "INTERNAL", "internal" }, { "CONTAINERS", "containers" } };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static void add_row(struct table *table, const json_t *network)
+{
+	const json_t *config = json_array_get(json_object_get(json_object_get(network, "IPAM"), "Config"), 0);
+	_cleanup_(freep) char *id = xstrndup(text_of(network, "Id"), 12);
+	size_t members = json_object_size(json_object_get(network, "Containers"));
+	char number[24];
+
+	table_cell(table, id);
+	table_cell(table, text_of(network, "Id"));
+	table_cell(table, text_of(network, "Name"));
+	table_cell(table, text_of(config, "Subnet"));
+	table_cell(table, json_is_true(json_object_get(network, "Internal")) ? "yes" : "no");
+	snprintf(number, sizeof number, "%zu", members);
+	table_cell_number(table, number, (int64_t)members);
+}
+
+static int list(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	struct table *table _cleanup_(table_free) = table_new(columns, array_len(columns));
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	(void)argc, (void)argv;
+	if (store_record_keys(store, "network", &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		json_t *network _cleanup_(json_release) = network_inspect(store, names.items[i], NULL);
+		if (!network)
+			continue;
+		if (context->quiet)
+			puts(text_of(network, "Id"));
+		add_row(table, network);
+	}
+	if (!context->quiet)
+		table_print(table, str_equal(format, "json") ? FORMAT_JSON : context->format, stdout);
+	return 0;
+}
+
+static int create(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	const struct network_options wanted = { .subnet = subnet, .gateway = gateway, .internal = internal, .labels = labels };
+
+	(void)context, (void)argc;
+	if (driver && !str_equal(driver, "bridge") && !str_equal(driver, "sampan"))
+		return error_set(err, ERROR_UNSUPPORTED, "--driver %s: there is one kind of network, which 'bridge' stands for", driver);
+	if (network_create(store, argv[0], &wanted, err) < 0)
+		return -1;
+	json_t *network _cleanup_(json_release) = network_inspect(store, argv[0], err);
+	if (!network)
+		return -1;
+	puts(text_of(network, "Id"));
+	return 0;
+}
+
+static int inspect(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	json_t *all _cleanup_(json_release) = json_array();
+	bool whole = !format || str_equal(format, "json");
+
+	(void)context;
+	for (int i = 0; i < argc; i++) {
+		struct buf line _cleanup_(buf_free) = { 0 };
+		json_t *network = network_inspect(store, argv[i], err);
+		if (!network)
+			return -1;
+		json_array_append_new(all, network);
+		if (!whole && template_print(format, network, &line, err) < 0)
+			return -1;
+		if (!whole)
+			puts(line.data ? line.data : "");
+	}
+	_cleanup_(freep) char *text = whole ? json_dumps(all, JSON_INDENT(4) | JSON_PRESERVE_ORDER) : NULL;
+	if (text)
+		puts(text);
+	return 0;
+}
+
+static int remove_all(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	(void)context;
+	for (int i = 0; i < argc; i++) {
+		if (network_remove(store, argv[i], err) < 0)
+			return -1;
+		puts(argv[i]);
+	}
+	return 0;
+}
+
+static int prune(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	(void)context, (void)argc, (void)argv;
+	if (store_record_keys(store, "network", &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		if (network_is_used(store, names.items[i]))
+			continue;
+		if (network_remove(store, names.items[i], err) < 0)
+			return -1;
+		puts(names.items[i]);
+	}
+	return 0;
+}
+
+static int connect_one(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	(void)context, (void)argc;
+	return network_connect(store, argv[0], argv[1], &aliases, err);
+}
+
+static int disconnect_one(struct context *context, struct store *store, int argc, char **argv, struct error *err)
+{
+	(void)context, (void)argc;
+	return network_disconnect(store, argv[0], argv[1], err);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct context *context, struct store *store, int argc, char **argv, struct error *err);
+	int min_args, max_args;
+} acts[] = {
+	{ "create", create, 1, 1 }, { "ls", list, 0, 0 },	    { "inspect", inspect, 1, 1000 },	     { "rm", remove_all, 1, 1000 },
+	{ "prune", prune, 0, 0 },   { "connect", connect_one, 2, 2 }, { "disconnect", disconnect_one, 2, 2 },
+};
+
+static int run(struct context *context, int argc, char **argv, struct error *err)
+{
+	struct store *store _cleanup_(store_close) = NULL;
+	const char *names[array_len(acts) + 1] = { NULL };
+
+	for (size_t i = 0; i < array_len(acts); i++) {
+		names[i] = acts[i].name;
+		if (!str_equal(argv[0], acts[i].name))
+			continue;
+		if (argc - 1 < acts[i].min_args || argc - 1 > acts[i].max_args)
+			return error_set(err, ERROR_USAGE, "too %s arguments for 'network %s'", argc - 1 < acts[i].min_args ? "few" : "many", argv[0]);
+		return store_open(context->root, &store, err) < 0 ? -1 : acts[i].run(context, store, argc - 1, argv + 1, err);
+	}
+	const char *near = str_nearest(argv[0], names);
+	error_set(err, ERROR_USAGE, "'network %s' is not known: use create, ls, inspect, rm, prune, connect or disconnect", argv[0]);
+	return near ? error_hint(err, "did you mean 'sampan network %s'?", near) : -1;
+}
+
+const struct command command_network = {
+	.name = "network",
+	.group = "Containers",
+	.usage = "create NAME | ls | inspect NETWORK… | rm NETWORK… | prune | connect NETWORK CONTAINER | disconnect NETWORK CONTAINER",
+	.summary = "Networks with names, on which containers find each other",
+	.details = "'sampan run --network NAME' puts a container on one. There its name, its --network-alias and its id's start lead to it, by the /etc/hosts of\n"
+		   "all members, which is kept up to date; there is no name server. The way out and published ports are as without it.",
+	.options = options,
+	.min_args = 1,
+	.max_args = -1,
+	.run = run,
+};

@@ -135,7 +135,8 @@ void apk_libraries(const char *words, struct strlist *ret)
 
 static bool is_address(const char *text)
 {
-	bool web = str_starts(text, "http://") || str_starts(text, "https://");
+	size_t scheme = str_starts(text, "http://") ? 7 : str_starts(text, "https://") ? 8 : 0;
+	bool web = scheme && text[scheme] && text[scheme] != '/';
 
 	for (const char *at = text; web && *at; at++)
 		web = *at > ' ' && *at < 0x7f && !strchr("$\"\\?#", *at); /* no variables of apk 3's either */

@@ -90,9 +90,9 @@ def build_busybox(arch, compiler, more=""):
     make = ["make", "-s", "-C", busybox, f"O={out}"]
     headers = f"{folder}/linux"
     os.makedirs(headers, exist_ok=True)
-    for name in ("linux", "asm", "asm-generic"):
+    for name, path in ("linux", "linux"), ("asm-generic", "asm-generic"), ("asm", "x86_64-linux-gnu/asm"):  # of the kernel: alike for what is built here
         if not os.path.lexists(f"{headers}/{name}"):
-            os.symlink(f"/usr/riscv64-linux-gnu/include/{name}", f"{headers}/{name}")
+            os.symlink(f"/usr/include/{path}", f"{headers}/{name}")
     run(*make, "allnoconfig", stdout=subprocess.DEVNULL)
     config = open(f"{out}/.config").read()
     for name in f"PIE LFS LONG_OPTS BUSYBOX SHOW_USAGE {APPLETS} {more}".split():

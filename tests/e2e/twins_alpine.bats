@@ -8,7 +8,7 @@ setup_file() {
   setup_folder
   "$SAMPAN" emulator linux/riscv64 >"$T/emulator" 2>&1 || return 0
   [ "$(dpkg --print-architecture)" = amd64 ] || { echo "the repositories are made for amd64" >"$T/emulator"; return 0; }
-  command -v riscv64-linux-gnu-gcc >/dev/null || { echo "no gcc-riscv64-linux-gnu" >"$T/emulator"; return 0; }
+  { command -v riscv64-linux-gnu-gcc && command -v make; } >/dev/null || { echo "no gcc-riscv64-linux-gnu or make" >"$T/emulator"; return 0; }
   twins_mirror riscv64
   mkdir "$T/alpine" "$T/context"
   python3 "$TOP/tests/e2e/alpine.py" "http://127.0.0.1:$(cat "$T/mirror.port")" "$T/alpine" >"$T/alpine.port" 2>"$T/alpine.log" 3>&- &
@@ -58,7 +58,7 @@ emulated() {
   built "$(at main)" --twins=verify <<'END'
 RUN uname -m >/machine; echo uname -m | xargs env >>/machine; busybox uname -m >>/machine; \
   for i in 1 2 3; do echo "line $i" | sed s/line/row/ >>/rows; done; sort -r /rows >/sorted; gzip -9 -c /data >/data.gz; tar -c -f /data.tar data; \
-  sha256sum /data | awk '{ print $1 }' >/sum; find /etc | sort | xargs ls -ld | wc >/count; env | sort >/env; sort --wrong 2>/usage; test "$(tr -d '\n' </machine)" = riscv64riscv64riscv64
+  sha256sum /data | awk '{ print $1 }' >/sum; find /etc | sort | xargs ls -ld | wc >/count; env >/env; export -p >/exported; sort --wrong 2>/usage; test "$(tr -d '\n' </machine)" = riscv64riscv64riscv64
 END
   [ "$status" -eq 0 ]
   [[ "$output" == *"once more, emulated, to compare"* && "$output" =~ ([0-9]+)" programs ran as twins".*" "([0-9]+)" were emulated" ]]
@@ -148,7 +148,7 @@ END
 
 @test "a set by name, whatever the image's repository: --twin-set" {
   local set
-  set=$("$SAMPAN" --format json twin ls | jq -r '[.[] | select(.programs > 50)][0].name')
+  set=$("$SAMPAN" --format json twin ls | jq -r '[.[] | select(.programs > 50 and (.without | split(",") | index("bzip2") | not))][0].name')
   "$SAMPAN" tag "$set" mine/twins:1
   built http://127.0.0.1:1/main --twins=verify --twin-set mine/twins:1 <<<'RUN ["/usr/bin/bzip2", "-k", "/data"]'
   [ "$status" -eq 0 ]

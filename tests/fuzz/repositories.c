@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	apk_repositories_parse(text, &list);
 	for (size_t i = 0; i < list.len; i++)
-		if ((!str_starts(list.items[i], "http://") && !str_starts(list.items[i], "https://")) || strpbrk(list.items[i], " \t\r\n$?#\"\\"))
+		if ((!str_starts(list.items[i], "http://") && !str_starts(list.items[i], "https://")) || str_ends(list.items[i], "/") || strpbrk(list.items[i], " \t\r\n$?#\"\\"))
 			abort();
 	return 0;
 }

@@ -54,7 +54,7 @@ static void repositories(void)
 	struct strlist list _cleanup_(strlist_free) = { 0 };
 
 	apk_repositories_parse("#http://remark.test/main\n\nhttps://a.test/v3.20/main/\n@edge https://a.test/edge/main\n /media/cdrom\nfile:///srv\nhttp://b.test\thttp\r\n"
-			       "v2 http://c.test/x main community ../y\nv3 http://c.test/z\nset mirror=http://d.test\nhttp://${mirror}/x\nhttp://e.test/a?b\nhttps://a.test/v3.20/main",
+			       "v2 http://c.test/x main community ../y\nv3 http://c.test/z\nset mirror=http://d.test\nhttp://${mirror}/x\nhttp://e.test/a?b\nhttps://\nhttp:///\nhttps://a.test/v3.20/main",
 			       &list);
 	_cleanup_(freep) char *all = strlist_join(&list, " ");
 	is_str(all, "https://a.test/v3.20/main http://b.test/http http://c.test/x/main http://c.test/x/community", "the addresses that count");

@@ -24,7 +24,7 @@ __asm__(".globl _start\\n_start:\\n.option push\\n.option norelax\\nlla gp, __gl
 __asm__(".globl _start\\n_start:\\nxor %rbp, %rbp\\nmov %rsp, %rdi\\nand $-16, %rsp\\ncall start_c\\n");
 #endif
 """
-APPLETS = "ASH ASH_PRINTF ASH_ECHO ASH_TEST ASH_CMDCMD SH_IS_ASH FEATURE_SH_MATH CAT CP MKDIR LS RM SED GREP TAR FEATURE_TAR_CREATE GZIP FEATURE_GZIP_LEVELS SHA256SUM UNAME TR SORT WC FIND XARGS ENV AWK"
+APPLETS = "ASH ASH_PRINTF ASH_ECHO ASH_TEST ASH_CMDCMD SH_IS_ASH FEATURE_SH_MATH FEATURE_SH_MATH_64 CAT CP MKDIR LS RM SED GREP TAR FEATURE_TAR_CREATE GZIP FEATURE_GZIP_LEVELS SHA256SUM UNAME TR SORT WC FIND XARGS ENV AWK TOUCH FEATURE_TOUCH_SUSV3 TEE FEATURE_FIND_MAXDEPTH FEATURE_FIND_XDEV FEATURE_GZIP_DECOMPRESS FEATURE_LS_TIMESTAMPS FEATURE_SORT_BIG"
 STANDALONE = "FEATURE_SH_STANDALONE FEATURE_PREFER_APPLETS"
 
 
@@ -184,7 +184,7 @@ def make_root(parts):
             else:
                 open(f"{root}/{path}", "wb").write(data)
                 os.chmod(f"{root}/{path}", 0o755)
-    for applet in ("sh cat cp mkdir ls rm sed grep tar gzip sha256sum uname tr sort wc find xargs env awk".split()):
+    for applet in ("sh cat cp mkdir ls rm sed grep tar gzip sha256sum uname tr sort wc find xargs env awk touch tee".split()):
         os.symlink("/bin/busybox", f"{root}/bin/{applet}")
     open(f"{root}/lib/apk/db/installed", "w").write(database)
     open(f"{root}/etc/os-release", "w").write('NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.20.3\n')

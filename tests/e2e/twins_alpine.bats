@@ -162,6 +162,14 @@ END
   [[ "$output" == *"mine/image:1 is no set of twins"* ]]
 }
 
+@test "twin verify takes what such an image has" {
+  built "$(at main)" <<<'RUN ["/usr/bin/bzip2", "-k", "/data"]'
+  run "$SAMPAN" twin verify alpine:1 --for linux/riscv64
+  printf '%s\n' "$output" | tail -20
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"alpine:1: twins and emulation give the same"* ]]
+}
+
 @test "a set made by hand, as doc/twins.md says" {
   local set=$T/hand root=$T/alpine/root
   mkdir -p "$set/tree/lib"

@@ -118,6 +118,15 @@ int config_check_keys(const json_t *object, const char *const *known, struct err
 	return json_check_keys(object, known, "setting", err);
 }
 
+int config_connects(struct registry_options *options, struct error *err)
+{
+	options->outgoing = true;
+	if (!options->shut_in)
+		return 0;
+	error_set(err, ERROR_UNSUPPORTED, "they let the server connect to others now, which it gave up the right to when it started");
+	return error_hint(err, "restart it");
+}
+
 int config_get_period(const json_t *object, const char *key, int64_t *ret, struct error *err)
 {
 	const json_t *value = json_object_get(object, key);

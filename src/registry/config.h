@@ -18,7 +18,9 @@ int config_load_section(const char *root, const char *path, const char *key, str
 
 /* For sections: fails with ERROR_INVALID on a key of `object` that is not in `known` (NULL-terminated). */
 int config_check_keys(const json_t *object, const char *const *known, struct error *err);
-/* The same: a time like "30s", "5m", "12h", "7d", "4w" in seconds. 1 if the key is there; 0, and *ret is as it was, if not. */
+/* For sections, before they look at an address: the server connects to others; fails if it is shut in. */
+int config_connects(struct registry_options *options, struct error *err);
+/* For sections: a time like "30s", "5m", "12h", "7d", "4w" in seconds. 1 if the key is there; 0, and *ret is as it was, if not. */
 int config_get_period(const json_t *object, const char *key, int64_t *ret, struct error *err);
 
 /* ---- sections that live in other files ---- */

@@ -202,6 +202,8 @@ int proxy_read_upstreams(struct registry_options *options, const json_t *section
 
 	if (!json_is_array(section) || json_array_size(section) > MIRRORS_MAX)
 		return error_set(err, ERROR_INVALID, "it must be a list of at most %d upstreams", MIRRORS_MAX);
+	if (json_array_size(section) && config_connects(options, err) < 0)
+		return -1;
 	proxy->mirrors = xcalloc(json_array_size(section) + 1, sizeof *proxy->mirrors);
 	json_array_foreach((json_t *)section, i, object) {
 		struct mirror *mirror = &proxy->mirrors[proxy->mirrors_len++];
@@ -209,7 +211,6 @@ int proxy_read_upstreams(struct registry_options *options, const json_t *section
 		if (read_mirror(object, mirror, err) < 0 || check_distinct(proxy, mirror, err) < 0)
 			return error_wrap(err, "upstream %zu%s%s", i + 1, mirror->prefix ? ", " : "", mirror->prefix ? mirror->prefix : "");
 		allow_files(options, object);
-		options->outgoing = true;
 	}
 	return 0;
 }

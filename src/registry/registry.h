@@ -35,6 +35,7 @@ struct registry_options {
 	 * of them connects to others. Of a file the whole folder is meant, so that it can be replaced. */
 	struct strlist readable, writable;
 	bool outgoing;
+	bool shut_in; /* read again by a server that gave up the right to connect to others: what would connect is refused */
 	struct proxy *proxy; /* upstreams, or NULL */
 	/* Makes the options again, of the command line and the settings file: for SIGHUP. `ret` is {0}; the caller's to clear. */
 	int (*load)(struct registry_options *ret, struct error *err);

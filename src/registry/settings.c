@@ -10,6 +10,7 @@
 #include "registry/settings.h"
 
 #include "base/log.h"
+#include "registry/config.h"
 #include "registry/internal.h"
 #include "registry/keep.h"
 #include "registry/proxy.h"
@@ -168,12 +169,9 @@ static int settings_read(struct server *server, struct settings *settings, struc
 	const struct registry_options *first = server->options;
 
 	settings->options = &settings->own;
-	if (first->load(&settings->own, err) < 0)
+	settings->own.shut_in = !first->outgoing && !first->no_sandbox;
+	if (first->load(&settings->own, err) < 0 || (settings->own.outgoing && config_connects(&settings->own, err) < 0))
 		return -1;
-	if (settings->own.outgoing && !first->outgoing && !first->no_sandbox) {
-		error_set(err, ERROR_UNSUPPORTED, "they let the server connect to others now, which it gave up the right to when it started");
-		return error_hint(err, "restart it");
-	}
 	return origin_open(&settings->own, &settings->origin, err) < 0 || settings_open(server, settings, err) < 0 ? -1 : 0;
 }
 

@@ -118,7 +118,8 @@ int webhooks_config(struct registry_options *options, const json_t *section, str
 
 	if (!json_is_array(section) || json_array_size(section) > WEBHOOKS_MAX)
 		return error_set(err, ERROR_INVALID, "it must be a list of at most %d", WEBHOOKS_MAX);
-	options->outgoing |= json_array_size(section) > 0;
+	if (json_array_size(section) && config_connects(options, err) < 0)
+		return -1;
 	observe->webhooks = xcalloc(json_array_size(section) + 1, sizeof *observe->webhooks);
 	json_array_foreach((json_t *)section, i, item) {
 		observe->webhooks_len = i + 1;

@@ -213,15 +213,25 @@ static bool same_banner(const char *one, const char *other)
 	return same;
 }
 
-/* Called where no program can be found, neither the shell nor `env` may find one. */
-static bool starts_programs(const struct maker *maker, const char *file)
+/* The twin that is in the set, with nothing around it: this is the one program of the image's choice that runs outside a step's container, so it gets namespaces of its own, no capability,
+ * no network, and sees of the files the set alone. */
+static int run_alone(const struct maker *maker, const struct program *program, const char *name, const char *const *args, struct buf *ret)
 {
-	_cleanup_(freep) char *loader = path_join(maker->upper, "ld.so"), *libraries = path_join(maker->upper, "lib");
-	const char *const shell[] = { loader, "--library-path", libraries, "--argv0", "sh", file, "-c", "PATH=/nowhere; uname 2>/dev/null; echo $?", NULL };
-	const char *const env[] = { loader, "--library-path", libraries, "--argv0", "env", file, "PATH=/nowhere", "uname", NULL };
+	_cleanup_(freep) char *path = xprintf("/%s", program->to);
+	const char *argv[20] = { "unshare", "--user", "--net", "--ipc", "--pid", "--fork", "--root", maker->upper, "/ld.so", "--library-path", "/lib", "--argv0", name, path };
+
+	for (size_t i = 14; *args && i + 1 < array_len(argv); i++)
+		argv[i] = *args++;
+	return process_capture(argv, NULL, 1 << 10, ret, NULL);
+}
+
+/* Called where no program can be found, neither the shell nor `env` may find one. */
+static bool starts_programs(const struct maker *maker, const struct program *program)
+{
+	const char *const shell[] = { "-c", "PATH=/nowhere; uname; echo $?", NULL }, *const env[] = { "PATH=/nowhere", "uname", NULL };
 	struct buf said _cleanup_(buf_free) = { 0 }, none _cleanup_(buf_free) = { 0 };
 
-	return process_capture(shell, NULL, 1 << 10, &said, NULL) == 0 && str_equal(said.data, "127\n") && process_capture(env, NULL, 1 << 10, &none, NULL) < 0 && !none.len;
+	return run_alone(maker, program, "sh", shell, &said) == 0 && str_equal(said.data, "127\n") && run_alone(maker, program, "env", env, &none) < 0 && !none.len;
 }
 
 static int add_applets(struct choice *choice, const struct program *whole, const char *names, struct error *err)
@@ -255,7 +265,9 @@ static int add_program(struct choice *choice, const char *package, const char *n
 	program.to = xprintf("bin/%s/%s", package, name);
 	if (!applets)
 		return add_row(choice, &program, name, err);
-	if (str_equal(name, "busybox") && (!same_banner(file, twin) || !starts_programs(maker, twin))) {
+	if (str_equal(name, "busybox") && maker_copy(choice->maker, twin, program.to, 0755, err) < 0)
+		return -1;
+	if (str_equal(name, "busybox") && (!same_banner(file, twin) || !starts_programs(maker, &program))) {
 		maker_skip(choice->maker, name, xstrdup("it calls its own applets in place of programs, or was not built at one time for both machines"));
 		return 0;
 	}

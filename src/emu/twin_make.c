@@ -31,6 +31,7 @@ static void maker_clear(struct maker *maker)
 	json_decref(maker->programs);
 	json_decref(maker->libraries);
 	json_decref(maker->skipped);
+	json_decref(maker->versions_of);
 }
 
 void maker_skip(struct maker *maker, const char *what, char *why)
@@ -310,6 +311,8 @@ static int add_program(struct maker *maker, const struct program *program, struc
 		json_object_set(row, "cFolders", program->c_folders);
 	if (program->cxx_folders)
 		json_object_set(row, "cxxFolders", program->cxx_folders);
+	if (program->needs)
+		json_object_set(row, "needs", (json_t *)program->needs);
 	if (program->plugin)
 		json_object_set_new(row, "plugin", json_string(program->plugin));
 	json_array_append_new(maker->programs, row);
@@ -321,7 +324,7 @@ int maker_add_twin(struct maker *maker, const struct program *program, struct er
 	return maker_copy(maker, program->twin, program->to, 0755, err) < 0 ? -1 : add_program(maker, program, err);
 }
 
-/* "riscv64-unknown-linux-gnu", as it stands in the image's program: the text with three dashes before "linux-gnu…". */
+/* "riscv64-unknown-linux-gnu" or "riscv64-alpine-linux-musl", as it stands in the image's program: the text with three dashes. */
 static char *find_machine_name(const char *file)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
@@ -330,11 +333,13 @@ static char *find_machine_name(const char *file)
 	if (file_read(AT_FDCWD, file, PROGRAM_MAX, &bytes, NULL) < 0)
 		return NULL;
 	end = bytes.data + bytes.len;
-	for (const char *at = bytes.data; (found = memmem(at, (size_t)(end - at), "-linux-gnu", 10)); at = found + 1) {
-		const char *start = found, *rest = found + 10;
+	for (const char *at = bytes.data; (found = memmem(at, (size_t)(end - at), "-linux-", 7)); at = found + 1) {
+		const char *start = found, *rest = found + 7;
 		int dashes = 1;
 		while (start > bytes.data && ((start[-1] >= 'a' && start[-1] <= 'z') || (start[-1] >= '0' && start[-1] <= '9') || start[-1] == '_' || start[-1] == '-'))
 			dashes += *--start == '-';
+		if (!str_starts(rest, "gnu") && !str_starts(rest, "musl")) /* the bytes end with a NUL */
+			continue;
 		if (dashes == 2 && start > bytes.data && !start[-1] && rest + strcspn(rest, "/ %") < end)
 			return xstrdup(start);
 	}
@@ -353,7 +358,7 @@ static json_t *apt_variables(struct maker *maker)
 }
 
 /* What the shell or make would say of its machine, given as variables, which they take in place of what is compiled in. */
-static json_t *machine_variables(struct maker *maker, const char *names, const char *file)
+json_t *maker_variables(struct maker *maker, const char *names, const char *file)
 {
 	if (str_equal(names, "APT_CONFIG"))
 		return apt_variables(maker);
@@ -419,7 +424,7 @@ static int add_plain(struct maker *maker, const struct twin_package *about, cons
 	if (special) {
 		program.kind = special->kind;
 		program.deny = special->deny;
-		program.env = special->variables ? machine_variables(maker, special->variables, file) : NULL;
+		program.env = special->variables ? maker_variables(maker, special->variables, file) : NULL;
 		if (special->variables && !program.env) {
 			maker_skip(maker, name, xstrdup("its name of the machine was not found"));
 			return 0;
@@ -454,24 +459,30 @@ static int add_package(struct maker *maker, const struct twin_package *package, 
 
 /* ---- libraries ---- */
 
-/* The image's file, once. Where it is not listed, the programs that need it are emulated: if the archive's versions differ, or the machines' byte order. */
-static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
+int maker_add_library(struct maker *maker, const char *file, const char *path, struct error *err)
 {
-	static const char *const places[] = { "", "/usr" }; /* a package may have it in /lib, which is /usr/lib */
 	const json_t *row;
 	size_t i;
 
-	if (library->by_order && !maker->same_order)
-		return 0;
 	json_array_foreach(maker->libraries, i, row)
 		if (str_equal(json_string_value(json_object_get(row, "path")), path))
 			return 0;
+	json_t *made = make_row(file, path, TWIN_LIBRARY, err);
+	return made ? json_array_append_new(maker->libraries, made) : -1;
+}
+
+/* The image's file. Where it is not listed, the programs that need it are emulated: if the archive's versions differ, or the machines' byte order. */
+static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
+{
+	static const char *const places[] = { "", "/usr" }; /* a package may have it in /lib, which is /usr/lib */
+
+	if (library->by_order && !maker->same_order)
+		return 0;
 	for (size_t j = 0; j < array_len(places); j++) {
 		_cleanup_(freep) char *file = maker_file(maker, maker->source->foreign, library->package, path + strlen(places[j]) + 1);
 		if (access(file, F_OK) < 0)
 			continue;
-		json_t *made = make_row(file, path, TWIN_LIBRARY, err);
-		return made ? json_array_append_new(maker->libraries, made) : -1;
+		return maker_add_library(maker, file, path, err);
 	}
 	return 0;
 }
@@ -557,8 +568,10 @@ static int write_list(const struct maker *maker, struct error *err)
 	json_t *list _cleanup_(json_release) =
 		json_pack("{si ss ss ss sO sO sO}", "format", TWIN_FORMAT, "distribution", maker->source->distribution, "suite", maker->source->suite, "platform",
 			  platform_print(&maker->source->platform, platform), "programs", maker->programs, "libraries", maker->libraries, "skipped", maker->skipped);
-	_cleanup_(freep) char *text = json_text(list);
 
+	if (maker->versions_of)
+		json_object_set(list, "versions", maker->versions_of);
+	_cleanup_(freep) char *text = json_text(list);
 	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, err);
 }
 
@@ -583,7 +596,8 @@ static int commit(struct maker *maker, struct error *err)
 	return store_image_commit(maker->store, &config, &layer, 1, &name, 1, &manifest, err);
 }
 
-static int make(struct maker *maker, struct error *err)
+/* What Debian and Ubuntu have. */
+static int debian_add(struct maker *maker, struct error *err)
 {
 	if (!maker->triplet || !maker->host_triplet)
 		return error_set(err, ERROR_UNSUPPORTED, "no compiler names are known for %s", maker->source->foreign);
@@ -596,7 +610,13 @@ static int make(struct maker *maker, struct error *err)
 	if (debs_fetch(&maker->debs, &maker->fetch, err) < 0)
 		return -1;
 	maker->say(maker->data, "choosing programs and their libraries");
-	if (dir_make(AT_FDCWD, maker->upper, 0755, err) < 0 || add_all(maker, err) < 0 || add_all_libraries(maker, err) < 0 || write_list(maker, err) < 0)
+	return add_all(maker, err) < 0 ? -1 : add_all_libraries(maker, err);
+}
+
+static int make(struct maker *maker, struct error *err)
+{
+	if (dir_make(AT_FDCWD, maker->upper, 0755, err) < 0 || (twin_source_is_alpine(maker->source) ? alpine_add : debian_add)(maker, err) < 0 ||
+	    write_list(maker, err) < 0)
 		return -1;
 	_cleanup_(freep) char *packing = xprintf("packing %zu twins", json_array_size(maker->programs));
 	maker->say(maker->data, packing);

@@ -62,7 +62,7 @@ sampan help restart'
   [ "$(words run --network '' | head -3 | tr '\n' ' ')" = "default host none " ]
   [ "$(words volume '' | tr '\n' ' ')" = "create ls inspect rm prune " ]
   [ "$(words volume ls '')" = "" ]
-  [[ "$(words registry '' | tr '\n' ' ')" = "ls tags inspect rm df retain gc fsck " ]]
+  [[ "$(words registry '' | tr '\n' ' ')" = "ls tags inspect rm df retain gc fsck health " ]]
   [ "$(words inspect cache)" = cache-1 ]
   [ "$(words exec cache-1 '')" = "" ]
   "$SAMPAN" network create front-1

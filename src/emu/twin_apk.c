@@ -213,16 +213,15 @@ static bool same_banner(const char *one, const char *other)
 	return same;
 }
 
-/* The twin that is in the set, with nothing around it: this is the one program of the image's choice that runs outside a step's container, so it gets namespaces of its own, no capability,
- * no network, and sees of the files the set alone. */
+/* The twin that is in the set. */
 static int run_alone(const struct maker *maker, const struct program *program, const char *name, const char *const *args, struct buf *ret)
 {
 	_cleanup_(freep) char *path = xprintf("/%s", program->to);
-	const char *argv[20] = { "unshare", "--user", "--net", "--ipc", "--pid", "--fork", "--root", maker->upper, "/ld.so", "--library-path", "/lib", "--argv0", name, path };
+	const char *argv[12] = { "/ld.so", "--library-path", "/lib", "--argv0", name, path };
 
-	for (size_t i = 14; *args && i + 1 < array_len(argv); i++)
+	for (size_t i = 6; *args && i + 1 < array_len(argv); i++)
 		argv[i] = *args++;
-	return process_capture(argv, NULL, 1 << 10, ret, NULL);
+	return maker_run_alone(maker->upper, argv, 1 << 10, ret, NULL);
 }
 
 /* Called where no program can be found, neither the shell nor `env` may find one. */
@@ -258,7 +257,7 @@ static int add_program(struct choice *choice, const char *package, const char *n
 	_cleanup_(freep) char *twin = find_in(maker, maker->source->host, package, command_folders, name, &host_path);
 	struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = applets ? TWIN_APPLETS : TWIN_PLAIN, .needs = needs };
 
-	if (!file || !twin || !str_equal(path, host_path) || !is_for_musl(twin)) {
+	if (!file || !twin || !path || !str_equal(path, host_path) || !is_for_musl(twin)) {
 		maker_skip(choice->maker, name, xstrdup("its package has no program of the name that musl's loader starts"));
 		return 0;
 	}

@@ -19,6 +19,8 @@
 #include "store/layer.h"
 
 #define APT_FILE "apt.conf"
+#define UPPER "upper"
+#define LOADER "/" UPPER "/ld.so" /* for maker_run_alone() in the maker's folder */
 enum { LIBRARY_ROUNDS = 8 };
 
 static void maker_clear(struct maker *maker)
@@ -224,12 +226,21 @@ char *maker_find(const struct maker *maker, const char *architecture, const char
 	return file;
 }
 
+/* A file of a package: whatever its links and the program's loader say, nothing but what lies in the maker's folder. */
+static int maker_read(const struct maker *maker, const char *file, struct buf *ret, struct error *err)
+{
+	_cleanup_(fd_close) int root = open(maker->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(fd_close) int fd = root < 0 ? -1 : path_open_in_root(root, file + strlen(maker->folder), O_RDONLY | O_CLOEXEC, 0, err);
+
+	return fd < 0 ? -1 : fd_read_all(fd, PROGRAM_MAX, ret, file, err);
+}
+
 int maker_copy(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
 	_cleanup_(freep) char *path = path_join(maker->upper, to), *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 
-	if (dir_make(AT_FDCWD, folder, 0755, err) < 0 || file_read(AT_FDCWD, from, PROGRAM_MAX, &bytes, err) < 0)
+	if (dir_make(AT_FDCWD, folder, 0755, err) < 0 || maker_read(maker, from, &bytes, err) < 0)
 		return -1;
 	_cleanup_(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0 || fd_write_all(fd, bytes.data, bytes.len, path, err) < 0)
@@ -237,7 +248,7 @@ int maker_copy(struct maker *maker, const char *from, const char *to, mode_t mod
 	return fchmod(fd, mode) < 0 ? error_errno(err, errno, "cannot make %s", path) : 0;
 }
 
-/* Where this machine's libraries of any of the packages lie. */
+/* Where this machine's libraries of any of the packages lie, seen from the maker's folder. */
 static char *library_path(const struct maker *maker)
 {
 	struct strlist folders _cleanup_(strlist_free) = { 0 };
@@ -246,8 +257,8 @@ static char *library_path(const struct maker *maker)
 		const struct deb *deb = &maker->debs.items[i];
 		if (!str_equal(deb->architecture, maker->source->host))
 			continue;
-		strlist_printf(&folders, "%s/%s/%s/usr/lib/%s", maker->folder, deb->architecture, deb->name, maker->host_triplet);
-		strlist_printf(&folders, "%s/%s/%s/lib/%s", maker->folder, deb->architecture, deb->name, maker->host_triplet);
+		strlist_printf(&folders, "/%s/%s/usr/lib/%s", deb->architecture, deb->name, maker->host_triplet);
+		strlist_printf(&folders, "/%s/%s/lib/%s", deb->architecture, deb->name, maker->host_triplet);
 	}
 	return strlist_join(&folders, ":");
 }
@@ -398,12 +409,21 @@ static int make_dpkg(struct maker *maker, struct program *program, struct error 
 	return changed < 0 ? -1 : maker_add_changed(maker, program, &bytes, err);
 }
 
-static bool check_dpkg(const struct maker *maker, const char *loader, const char *libraries, const char *program)
+int maker_run_alone(const char *root, const char *const *args, size_t limit, struct buf *ret, struct error *err)
 {
-	const char *argv[] = { loader, "--library-path", libraries, program, "--print-architecture", NULL };
+	const char *argv[24] = { "unshare", "--user", "--net", "--ipc", "--pid", "--fork", "--root", root };
+
+	for (size_t i = 8; *args && i + 1 < array_len(argv); i++)
+		argv[i] = *args++;
+	return process_capture(argv, NULL, limit, ret, err);
+}
+
+static bool check_dpkg(const struct maker *maker, const char *libraries, const char *program)
+{
+	const char *args[] = { LOADER, "--library-path", libraries, program, "--print-architecture", NULL };
 	struct buf said _cleanup_(buf_free) = { 0 };
 
-	if (process_capture(argv, NULL, 1 << 10, &said, NULL) < 0 || !said.len)
+	if (maker_run_alone(maker->folder, args, 1 << 10, &said, NULL) < 0 || !said.len)
 		return false;
 	said.data[strcspn(said.data, "\n")] = '\0';
 	return str_equal(said.data, maker->source->foreign);
@@ -506,14 +526,13 @@ static int need_library(struct maker *maker, json_t *row, const char *name, stru
 }
 
 /* Copies what the twin's own loader finds for it. */
-static int copy_libraries(struct maker *maker, const char *loader, const char *libraries, json_t *row, struct error *err)
+static int copy_libraries(struct maker *maker, const char *libraries, const char *program, json_t *row, struct error *err)
 {
-	_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
-	const char *argv[] = { loader, "--library-path", libraries, "--list", program, NULL };
+	const char *args[] = { LOADER, "--library-path", libraries, "--list", program, NULL };
 	struct strlist lines _cleanup_(strlist_free) = { 0 };
 	struct buf said _cleanup_(buf_free) = { 0 };
 
-	if (process_capture(argv, NULL, 1 << 20, &said, err) < 0)
+	if (maker_run_alone(maker->folder, args, 1 << 20, &said, err) < 0)
 		return error_wrap(err, "cannot list the libraries of %s", program);
 	buf_reserve(&said, 0);
 	strlist_split(&lines, said.data, '\n');
@@ -522,10 +541,10 @@ static int copy_libraries(struct maker *maker, const char *loader, const char *l
 		if (!found)
 			continue;
 		_cleanup_(freep) char *name = xstrndup(start, (size_t)(found - start)), *path = xstrndup(found + 4, strcspn(found + 4, " "));
-		_cleanup_(freep) char *to = path_join("lib", name), *there = path_join(maker->upper, to);
-		if (!str_starts(path, maker->folder))
+		_cleanup_(freep) char *from = xprintf("%s%s", maker->folder, path), *to = path_join("lib", name), *there = path_join(maker->upper, to);
+		if (*path != '/')
 			return error_set(err, ERROR_NOT_FOUND, "no package has %s for %s", name, program);
-		if ((access(there, F_OK) < 0 && maker_copy(maker, path, to, 0755, err) < 0) || need_library(maker, row, name, err) < 0)
+		if ((access(there, F_OK) < 0 && maker_copy(maker, from, to, 0755, err) < 0) || need_library(maker, row, name, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -552,10 +571,10 @@ static int add_all_libraries(struct maker *maker, struct error *err)
 	if (maker_copy(maker, loader, "ld.so", 0755, err) < 0)
 		return -1;
 	json_array_foreach(maker->programs, i, row) {
-		_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
-		if (copy_libraries(maker, loader, libraries, row, err) < 0)
+		_cleanup_(freep) char *program = path_join("/" UPPER, json_string_value(json_object_get(row, "twin")));
+		if (copy_libraries(maker, libraries, program, row, err) < 0)
 			return -1;
-		if (str_ends(program, "/dpkg/dpkg") && !check_dpkg(maker, loader, libraries, program))
+		if (str_ends(program, "/dpkg/dpkg") && !check_dpkg(maker, libraries, program))
 			return error_set(err, ERROR_UNSUPPORTED, "the twin of dpkg doesn't take another architecture");
 	}
 	return 0;
@@ -628,7 +647,7 @@ int twin_make(struct store *store, const struct twin_source *source, const char 
 {
 	struct maker maker _cleanup_(maker_clear) = { .store = store, .source = source, .folder = folder, .say = say, .data = data };
 
-	maker.upper = path_join(folder, "upper");
+	maker.upper = path_join(folder, UPPER);
 	maker.triplet = triplet_of(source->foreign);
 	maker.host_triplet = triplet_of(source->host);
 	maker.same_order = machine_has_this_order(&source->platform);

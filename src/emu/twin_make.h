@@ -53,6 +53,9 @@ char *maker_file(const struct maker *maker, const char *architecture, const char
 bool file_is_program(const char *path);
 /* A command, and its path in the image; NULL if the package has none of the name. */
 char *maker_find(const struct maker *maker, const char *architecture, const char *package, const char *name, char **ret_path);
+/* Runs a program of a package, as far as it must be run to make the set. The image chose whence it comes, and no container is around it as it is around a step: it gets namespaces
+ * of its own, no capability, no network, and sees of the files what is beneath `root`, the maker's folder or the set's tree. args are seen from there. */
+int maker_run_alone(const char *root, const char *const *args, size_t limit, struct buf *ret, struct error *err);
 /* Into the set's tree. */
 int maker_copy(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err);
 int maker_add_twin(struct maker *maker, const struct program *program, struct error *err);

@@ -233,7 +233,8 @@ static bool starts_programs(const struct maker *maker, const struct program *pro
 	return run_alone(maker, program, "sh", shell, &said) == 0 && str_equal(said.data, "127\n") && run_alone(maker, program, "env", env, &none) < 0 && !none.len;
 }
 
-static int add_applets(struct choice *choice, const struct program *whole, const char *names, struct error *err)
+/* Not inlined: gcc 12 then takes whole->path for one that may be NULL, and warns. */
+__attribute__((noinline)) static int add_applets(struct choice *choice, const struct program *whole, const char *names, struct error *err)
 {
 	struct strlist list _cleanup_(strlist_free) = { 0 };
 

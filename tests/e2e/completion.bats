@@ -54,7 +54,7 @@ sampan help restart'
   local command
   diff <(sampan help | awk '/^  [a-z]/ { print $1 }') <(words '')
   for command in $(words ''); do
-    diff <(sampan "$command" --help | grep -oP '^  (-., |    )--\K[a-z0-9-]+' | sort -u) <(words "$command" -- | sed 's/^--//' | sort -u) || { echo "$command"; return 1; }
+    diff <(sampan "$command" --help | grep -oP '^  (-., |    )--\K[a-z0-9-]+' | sort -u) <(words "$command" -- | sed 's/^--//' | sort) || { echo "$command"; return 1; }
   done
 }
 
@@ -62,7 +62,7 @@ sampan help restart'
   [ "$(words run --network '' | head -3 | tr '\n' ' ')" = "default host none " ]
   [ "$(words volume '' | tr '\n' ' ')" = "create ls inspect rm prune " ]
   [ "$(words volume ls '')" = "" ]
-  [[ "$(words registry '' | tr '\n' ' ')" = "ls tags inspect rm df retain gc fsck " ]]
+  [[ "$(words registry '' | tr '\n' ' ')" = "ls tags inspect rm df retain gc fsck health " ]]
   [ "$(words inspect cache)" = cache-1 ]
   [ "$(words exec cache-1 '')" = "" ]
   "$SAMPAN" network create front-1

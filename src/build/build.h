@@ -25,6 +25,7 @@ struct build_options {
 	enum twins_mode twins;
 	bool twins_fresh;	/* make them anew, though they are there */
 	const char *twin_mirror; /* of this machine's packages, see struct twin_source; or NULL */
+	const char *twin_set;	/* an image: this set, whatever the distribution; or NULL */
 	bool discard;		/* run the steps, but make no image */
 	struct remote_options remote;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */

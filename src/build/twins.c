@@ -1,6 +1,6 @@
 /* Twins in a build: see twins.h.
  *
- * A set belongs to a distribution and its archive, not to an image: the first foreign RUN on an image of Debian makes it, which takes a minute or two, and every later build finds it in
+ * A set belongs to a distribution and its archive, not to an image: the first foreign RUN on an image of Debian makes it, which takes a minute or two (of Alpine, some seconds), and every later build finds it in
  * the store. Without a network, or for other distributions, the build goes on under emulation alone. */
 #include "build/twins.h"
 
@@ -76,21 +76,51 @@ static int find_set(struct build *build, const struct twin_source *source, struc
 	return 0;
 }
 
-/* What was found out about a set is kept for the build, also that there is none. */
+/* Alpine's repositories hold the newest builds alone, so a base image that is some weeks old has others. */
+static void say_if_behind(const struct twin_set *set, const struct twin_source *source)
+{
+	struct strlist others _cleanup_(strlist_free) = { 0 };
+	struct error err _cleanup_(error_clear) = { 0 };
+
+	if (!set->tree || !twin_source_is_alpine(source))
+		return;
+	if (twin_set_compare(set, source, &others, &err) < 0)
+		log_warn("%s", err.message);
+	_cleanup_(freep) char *list = str_make_printable(strlist_join(&others, ", "));
+	if (others.len)
+		log_warn("the image has other versions than its repositories had when the twins were made (in brackets): %s; these and what needs them are emulated, until a newer "
+			 "base image or 'apk upgrade' brings them, or 'sampan twin build --fresh' makes newer twins", list);
+}
+
+/* The one that the user names must be there. */
+static int find_named(struct build *build, const char *name, struct twin_set *ret, struct error *err)
+{
+	int found = twin_set_find(build->store, name, ret, err);
+
+	if (found)
+		return found;
+	error_set(err, ERROR_NOT_FOUND, "there is no set of twins %s in the store", name);
+	return error_hint(err, "'sampan pull' fetches one, 'sampan twin ls' lists those that are there");
+}
+
+/* What was found out about a set is kept for the build, also that there is none. `source` NULL: the one that the user names. */
 static int set_of(struct build *build, const struct twin_source *source, const struct twin_set **ret, struct error *err)
 {
+	const char *reference = source ? source->reference : build->options->twin_set;
 	struct build_twins *twins = &build->twins;
 	struct twin_set set = { 0 };
 	size_t at = 0;
 
-	while (at < twins->found_len && !str_equal(twins->found[at].reference, source->reference))
+	while (at < twins->found_len && !str_equal(twins->found[at].reference, reference))
 		at++;
 	if (at == twins->found_len) {
-		if (find_set(build, source, &set, err) < 0)
+		if ((source ? find_set(build, source, &set, err) : find_named(build, reference, &set, err)) < 0)
 			return -1;
+		if (source)
+			say_if_behind(&set, source);
 		/* a power of two of places: those before keep theirs only by index */
 		xgrow(twins->found, twins->found_len);
-		twins->found[twins->found_len++] = (struct twins_found){ xstrdup(source->reference), set };
+		twins->found[twins->found_len++] = (struct twins_found){ xstrdup(reference), set };
 	}
 	*ret = twins->found[at].set.tree ? &twins->found[at].set : NULL;
 	return 0;
@@ -157,8 +187,10 @@ int step_twins_begin(struct build_step *step, const struct emulator *emulator, s
 			      "which is slower");
 		return 0;
 	}
-	if (choose(step, &ret->set, err) < 0)
+	if ((build->options->twin_set ? set_of(build, NULL, &ret->set, err) : choose(step, &ret->set, err)) < 0)
 		return -1;
+	if (build->options->twin_set && twin_set_check(ret->set, &step->stage->config.platform, err) < 0)
+		return error_wrap(err, "%s", build->options->twin_set);
 	if (!ret->set)
 		return 0;
 	ret->folder = workspace_folder(&build->workspace, "step-twins", err);

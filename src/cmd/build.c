@@ -7,7 +7,7 @@
 #include "cmd/command.h"
 #include "emu/twin_mirror.h"
 
-static const char *file, *platform, *target, *network, *progress, *iid_file, *twins, *twin_mirror;
+static const char *file, *platform, *target, *network, *progress, *iid_file, *twins, *twin_mirror, *twin_set;
 static struct strlist tags, build_args, labels, secrets;
 enum { PLATFORMS_MAX = 32 };
 static struct platform platforms[PLATFORMS_MAX];
@@ -27,6 +27,7 @@ static const struct option_spec options[] = {
 	{ 0, "secret", OPTION_LIST, &secrets, "id=ID[,src=FILE]", "for RUN --mount=type=secret; env=NAME takes a variable" },
 	{ 0, "twins", OPTION_STRING, &twins, "auto|off|verify", "programs of this machine for emulated steps; verify builds both ways and compares" },
 	{ 0, "twin-mirror", OPTION_STRING, &twin_mirror, "URL", "the archive of this machine's packages, where the image's own has none (Ubuntu's are known)" },
+	{ 0, "twin-set", OPTION_STRING, &twin_set, "IMAGE", "take the twins from this image of the store, whatever the base image is (doc/twins.md)" },
 	{ 0, "progress", OPTION_STRING, &progress, "auto|plain|tty", "how it shows what it does" },
 	{ 0, "iidfile", OPTION_STRING, &iid_file, "PATH", "write the image's id to a file" },
 	{ 0, "check", OPTION_FLAG, &check, NULL, "only look for mistakes in the Dockerfile; build nothing" },
@@ -99,6 +100,7 @@ static int read_options(struct build_options *to, struct error *err)
 	to->has_platform = platforms_len == 1;
 	to->platform = platforms[0];
 	to->twin_mirror = twin_mirror;
+	to->twin_set = twin_set;
 	if (twin_mirror && twin_mirror_check(twin_mirror, err) < 0)
 		return -1;
 	if (twins && twins_mode_parse(twins, &to->twins, err) < 0)

@@ -60,4 +60,13 @@ struct command {
 int option_parse(const struct command *command, struct context *context, int argc, char **argv, int *ret_argc, char ***ret_argv,
 		 struct error *err);
 void command_help(const struct command *command);
+
+/* "create" of "network create": one of a command's, which shares its options and works on the store. */
+struct subcommand {
+	const char *name; /* NULL ends the table */
+	int min_args, max_args; /* max -1: any number */
+	int (*run)(struct context *context, struct store *store, int argc, char **argv, struct error *err); /* argv: behind the name */
+};
+/* The one that argv[0] names, if what is behind it can be its arguments; else NULL and an error with what there is. */
+const struct subcommand *subcommand_choose(const char *command, const struct subcommand *subcommands, int argc, char **argv, struct error *err);
 #endif

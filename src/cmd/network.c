@@ -149,31 +149,23 @@ static int disconnect_one(struct context *context, struct store *store, int argc
 	return network_disconnect(store, argv[0], argv[1], err);
 }
 
-static const struct {
-	const char *name;
-	int (*run)(struct context *context, struct store *store, int argc, char **argv, struct error *err);
-	int min_args, max_args;
-} acts[] = {
-	{ "create", create, 1, 1 }, { "ls", list, 0, 0 },	    { "inspect", inspect, 1, 1000 },	     { "rm", remove_all, 1, 1000 },
-	{ "prune", prune, 0, 0 },   { "connect", connect_one, 2, 2 }, { "disconnect", disconnect_one, 2, 2 },
+static const struct subcommand subcommands[] = {
+	{ "create", 1, 1, create },
+	{ "ls", 0, 0, list },
+	{ "inspect", 1, -1, inspect },
+	{ "rm", 1, -1, remove_all },
+	{ "prune", 0, 0, prune },
+	{ "connect", 2, 2, connect_one },
+	{ "disconnect", 2, 2, disconnect_one },
+	{ 0 },
 };
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
 	struct store *store _cleanup_(store_close) = NULL;
-	const char *names[array_len(acts) + 1] = { NULL };
+	const struct subcommand *subcommand = subcommand_choose("network", subcommands, argc, argv, err);
 
-	for (size_t i = 0; i < array_len(acts); i++) {
-		names[i] = acts[i].name;
-		if (!str_equal(argv[0], acts[i].name))
-			continue;
-		if (argc - 1 < acts[i].min_args || argc - 1 > acts[i].max_args)
-			return error_set(err, ERROR_USAGE, "too %s arguments for 'network %s'", argc - 1 < acts[i].min_args ? "few" : "many", argv[0]);
-		return store_open(context->root, &store, err) < 0 ? -1 : acts[i].run(context, store, argc - 1, argv + 1, err);
-	}
-	const char *near = str_nearest(argv[0], names);
-	error_set(err, ERROR_USAGE, "'network %s' is not known: use create, ls, inspect, rm, prune, connect or disconnect", argv[0]);
-	return near ? error_hint(err, "did you mean 'sampan network %s'?", near) : -1;
+	return !subcommand || store_open(context->root, &store, err) < 0 ? -1 : subcommand->run(context, store, argc - 1, argv + 1, err);
 }
 
 const struct command command_network = {

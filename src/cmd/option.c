@@ -224,3 +224,32 @@ void command_help(const struct command *command)
 	printf("\nEvery command takes:\n");
 	print_options(option_common);
 }
+
+static const struct subcommand *subcommand_unknown(const char *command, const struct subcommand *subcommands, const char *wanted, struct error *err)
+{
+	struct strlist names _cleanup_(strlist_free) = { 0 };
+
+	for (; subcommands->name; subcommands++)
+		strlist_add(&names, subcommands->name);
+	_cleanup_(freep) char *list = strlist_join(&names, ", ");
+	const char *near = str_nearest(wanted, (const char *const *)names.items);
+	error_set(err, ERROR_USAGE, "there is no 'sampan %s %s', only: %s", command, wanted, list);
+	if (near)
+		error_hint(err, "did you mean 'sampan %s %s'?", command, near);
+	return NULL;
+}
+
+const struct subcommand *subcommand_choose(const char *command, const struct subcommand *subcommands, int argc, char **argv, struct error *err)
+{
+	const struct subcommand *subcommand = subcommands;
+
+	while (subcommand->name && !str_equal(subcommand->name, argv[0]))
+		subcommand++;
+	if (!subcommand->name)
+		return subcommand_unknown(command, subcommands, argv[0], err);
+	if (argc - 1 >= subcommand->min_args && (subcommand->max_args < 0 || argc - 1 <= subcommand->max_args))
+		return subcommand;
+	error_set(err, ERROR_USAGE, "too %s arguments for 'sampan %s %s'", argc - 1 < subcommand->min_args ? "few" : "many", command, subcommand->name);
+	error_hint(err, "'sampan %s --help' says what it takes", command);
+	return NULL;
+}

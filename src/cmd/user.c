@@ -69,12 +69,12 @@ static int read_expires(const char *text, time_t now, time_t *ret, struct error 
 
 /* ---- the subcommands ---- */
 
-static int user_add(struct store *store, struct context *context, char **names, struct error *err)
+static int user_add(struct context *context, struct store *store, int argc, char **names, struct error *err)
 {
 	struct account account _cleanup_(account_clear) = { .name = xstrdup(names[0]), .created = time(NULL) };
 	_cleanup_(freep) char *made = NULL;
 
-	(void)context;
+	(void)context, (void)argc;
 	if (read_password(&account.hash, &made, err) < 0)
 		return -1;
 	strlist_add_all(&account.groups, &groups);
@@ -85,11 +85,11 @@ static int user_add(struct store *store, struct context *context, char **names, 
 	return 0;
 }
 
-static int user_passwd(struct store *store, struct context *context, char **names, struct error *err)
+static int user_passwd(struct context *context, struct store *store, int argc, char **names, struct error *err)
 {
 	_cleanup_(freep) char *hash = NULL, *made = NULL;
 
-	(void)context;
+	(void)context, (void)argc;
 	if (read_password(&hash, &made, err) < 0 || accounts_set_hash(store_dir(store), names[0], hash, err) < 0)
 		return -1;
 	if (made)
@@ -97,12 +97,12 @@ static int user_passwd(struct store *store, struct context *context, char **name
 	return 0;
 }
 
-static int user_token(struct store *store, struct context *context, char **names, struct error *err)
+static int user_token(struct context *context, struct store *store, int argc, char **names, struct error *err)
 {
 	struct account account _cleanup_(account_clear) = { .name = xstrdup(names[0]), .robot = true, .created = time(NULL) };
 	_cleanup_(freep) char *secret = secret_make();
 
-	(void)context;
+	(void)context, (void)argc;
 	for (size_t i = 0; i < allow.len; i++)
 		if (rules_add_text(&account.rules, allow.items[i], err) < 0)
 			return -1;
@@ -119,9 +119,9 @@ static int user_token(struct store *store, struct context *context, char **names
 	return 0;
 }
 
-static int user_rm(struct store *store, struct context *context, char **names, struct error *err)
+static int user_rm(struct context *context, struct store *store, int argc, char **names, struct error *err)
 {
-	(void)context;
+	(void)context, (void)argc;
 	for (; *names; names++)
 		if (accounts_remove(store_dir(store), *names, err) < 0)
 			return -1;
@@ -154,12 +154,12 @@ static void print_account(struct table *table, const struct account *account, en
 		table_cell(table, account->expires ? ends : NULL);
 }
 
-static int user_ls(struct store *store, struct context *context, char **names, struct error *err)
+static int user_ls(struct context *context, struct store *store, int argc, char **names, struct error *err)
 {
 	struct table *table _cleanup_(table_free) = table_new(columns, array_len(columns));
 	struct accounts accounts _cleanup_(accounts_free) = { 0 };
 
-	(void)names;
+	(void)argc, (void)names;
 	if (accounts_load(store_dir(store), &accounts, err) < 0)
 		return -1;
 	for (size_t i = 0; i < accounts.len; i++)
@@ -168,13 +168,8 @@ static int user_ls(struct store *store, struct context *context, char **names, s
 	return 0;
 }
 
-static const struct subcommand {
-	const char *name;
-	int min, max; /* arguments behind it; -1: any number */
-	int (*run)(struct store *store, struct context *context, char **names, struct error *err);
-} subcommands[] = {
-	{ "add", 1, 1, user_add }, { "ls", 0, 0, user_ls },	    { "passwd", 1, 1, user_passwd },
-	{ "rm", 1, -1, user_rm },  { "token", 1, 1, user_token },
+static const struct subcommand subcommands[] = {
+	{ "add", 1, 1, user_add }, { "ls", 0, 0, user_ls }, { "passwd", 1, 1, user_passwd }, { "rm", 1, -1, user_rm }, { "token", 1, 1, user_token }, { 0 },
 };
 
 /* Root makes the store's files for their owner, as whom the server will read them. It stays so: what follows is for that owner too. */
@@ -187,21 +182,10 @@ static int open_store(const char *root, struct store **ret, struct error *err)
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
-	const char *names[array_len(subcommands) + 1] = { NULL };
 	struct store *store _cleanup_(store_close) = NULL;
+	const struct subcommand *subcommand = subcommand_choose("user", subcommands, argc, argv, err);
 
-	for (size_t i = 0; i < array_len(subcommands); i++) {
-		const struct subcommand *sub = &subcommands[i];
-		names[i] = sub->name;
-		if (!str_equal(argv[0], sub->name))
-			continue;
-		if (argc - 1 < sub->min || (sub->max >= 0 && argc - 1 > sub->max))
-			return error_set(err, ERROR_USAGE, "'sampan user %s' takes %s", sub->name, sub->max == 0 ? "no name" : sub->max < 0 ? "names" : "one name");
-		return open_store(context->root, &store, err) < 0 ? -1 : sub->run(store, context, argv + 1, err);
-	}
-	const char *near = str_nearest(argv[0], names);
-	error_set(err, ERROR_USAGE, "there is no 'sampan user %s'", argv[0]);
-	return near ? error_hint(err, "did you mean '%s'?", near) : error_hint(err, "there are add, ls, passwd, rm and token");
+	return !subcommand || open_store(context->root, &store, err) < 0 ? -1 : subcommand->run(context, store, argc - 1, argv + 1, err);
 }
 
 const struct command command_user = {

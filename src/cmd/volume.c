@@ -127,30 +127,21 @@ static int prune(struct context *context, struct store *store, int argc, char **
 	return result;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(struct context *context, struct store *store, int argc, char **argv, struct error *err);
-	int min_args, max_args;
-} acts[] = {
-	{ "create", create, 0, 1 }, { "ls", list, 0, 0 }, { "inspect", inspect, 1, 1000 }, { "rm", remove_all, 1, 1000 }, { "prune", prune, 0, 0 },
+static const struct subcommand subcommands[] = {
+	{ "create", 0, 1, create },
+	{ "ls", 0, 0, list },
+	{ "inspect", 1, -1, inspect },
+	{ "rm", 1, -1, remove_all },
+	{ "prune", 0, 0, prune },
+	{ 0 },
 };
 
 static int run(struct context *context, int argc, char **argv, struct error *err)
 {
 	struct store *store _cleanup_(store_close) = NULL;
-	const char *names[array_len(acts) + 1] = { NULL };
+	const struct subcommand *subcommand = subcommand_choose("volume", subcommands, argc, argv, err);
 
-	for (size_t i = 0; i < array_len(acts); i++) {
-		names[i] = acts[i].name;
-		if (!str_equal(argv[0], acts[i].name))
-			continue;
-		if (argc - 1 < acts[i].min_args || argc - 1 > acts[i].max_args)
-			return error_set(err, ERROR_USAGE, "too %s arguments for 'volume %s'", argc - 1 < acts[i].min_args ? "few" : "many", argv[0]);
-		return store_open(context->root, &store, err) < 0 ? -1 : acts[i].run(context, store, argc - 1, argv + 1, err);
-	}
-	const char *near = str_nearest(argv[0], names);
-	error_set(err, ERROR_USAGE, "'volume %s' is not known: use create, ls, inspect, rm or prune", argv[0]);
-	return near ? error_hint(err, "did you mean 'sampan volume %s'?", near) : -1;
+	return !subcommand || store_open(context->root, &store, err) < 0 ? -1 : subcommand->run(context, store, argc - 1, argv + 1, err);
 }
 
 const struct command command_volume = {

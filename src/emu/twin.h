@@ -12,7 +12,7 @@
 
 #define TWIN_LABEL "sampan.twin.for" /* its value: the platform */
 #define TWIN_FILE "twins.json"
-enum { TWIN_FORMAT = 13 }; /* raised with every change of the list or of what twins.json says: older sets are made anew */
+enum { TWIN_FORMAT = 14 }; /* raised with every change of the list or of what twins.json says: older sets are made anew */
 
 /* ---- what a set is made from: an image's distribution (twin_source.c) ---- */
 struct twin_source {
@@ -20,13 +20,16 @@ struct twin_source {
 	struct platform platform;    /* the foreign one */
 	const char *host, *foreign;  /* the distribution's names of the architectures */
 	char *reference;	     /* the set's name; owned */
-	char *archive;		     /* the first address of its apt sources; owned, or NULL */
+	char *archive;		     /* the first address of its sources; owned, or NULL */
 	const char *mirror;	     /* the archive of this machine's packages, where the image's has none: the user's word, or NULL; borrowed */
 	int tree;		     /* of the image; borrowed */
 };
-/* Reads /etc/os-release and apt's sources from the image's tree. ERROR_UNSUPPORTED says why there can be no twins. */
+/* Reads /etc/os-release and the sources of apt or apk from the image's tree. ERROR_UNSUPPORTED says why there can be no twins. */
 int twin_source_read(int tree, const struct platform *platform, struct twin_source *ret, struct error *err);
 void twin_source_clear(struct twin_source *source);
+/* A file of the tree, appended; missing is empty. `ret` ends with a NUL. */
+int twin_source_file(const struct twin_source *source, const char *path, struct buf *ret, struct error *err);
+bool twin_source_is_alpine(const struct twin_source *source);
 /* Copies apt's sources and keys of the image beneath `folder`, so that nothing else of the image's configuration counts. */
 int twin_source_copy(const struct twin_source *source, const char *folder, struct error *err);
 
@@ -45,7 +48,12 @@ struct twin_set {
 /* 1 if it is in the store (unpacked now if it wasn't), 0 if not. */
 int twin_set_find(struct store *store, const char *reference, struct twin_set *ret, struct error *err);
 void twin_set_clear(struct twin_set *set);
+/* Is it made for images of the platform? ERROR_UNSUPPORTED if not. */
+int twin_set_check(const struct twin_set *set, const struct platform *platform, struct error *err);
 size_t twin_set_programs(const struct twin_set *set);
+
+/* Of Alpine: packages that the image has installed in another version than the set is made for, which leaves them and what needs them to emulation: "musl 1.2.5-r0 (1.2.5-r1)". */
+int twin_set_compare(const struct twin_set *set, const struct twin_source *source, struct strlist *ret, struct error *err);
 
 /* Writes the dispatcher, its table and empty records into `folder`, for one step: the files "dispatcher", "table", "state" and "samples". */
 int twin_set_prepare(const struct twin_set *set, const struct platform *platform, const char *folder, struct error *err);

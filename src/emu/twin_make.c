@@ -19,6 +19,8 @@
 #include "store/layer.h"
 
 #define APT_FILE "apt.conf"
+#define UPPER "upper"
+#define LOADER "/" UPPER "/ld.so" /* for maker_run_alone() in the maker's folder */
 enum { LIBRARY_ROUNDS = 8 };
 
 static void maker_clear(struct maker *maker)
@@ -31,6 +33,7 @@ static void maker_clear(struct maker *maker)
 	json_decref(maker->programs);
 	json_decref(maker->libraries);
 	json_decref(maker->skipped);
+	json_decref(maker->versions_of);
 }
 
 void maker_skip(struct maker *maker, const char *what, char *why)
@@ -223,12 +226,21 @@ char *maker_find(const struct maker *maker, const char *architecture, const char
 	return file;
 }
 
+/* A file of a package: whatever its links and the program's loader say, nothing but what lies in the maker's folder. */
+static int maker_read(const struct maker *maker, const char *file, struct buf *ret, struct error *err)
+{
+	_cleanup_(fd_close) int root = open(maker->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(fd_close) int fd = root < 0 ? -1 : path_open_in_root(root, file + strlen(maker->folder), O_RDONLY | O_CLOEXEC, 0, err);
+
+	return fd < 0 ? -1 : fd_read_all(fd, PROGRAM_MAX, ret, file, err);
+}
+
 int maker_copy(struct maker *maker, const char *from, const char *to, mode_t mode, struct error *err)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
 	_cleanup_(freep) char *path = path_join(maker->upper, to), *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 
-	if (dir_make(AT_FDCWD, folder, 0755, err) < 0 || file_read(AT_FDCWD, from, PROGRAM_MAX, &bytes, err) < 0)
+	if (dir_make(AT_FDCWD, folder, 0755, err) < 0 || maker_read(maker, from, &bytes, err) < 0)
 		return -1;
 	_cleanup_(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0 || fd_write_all(fd, bytes.data, bytes.len, path, err) < 0)
@@ -236,7 +248,7 @@ int maker_copy(struct maker *maker, const char *from, const char *to, mode_t mod
 	return fchmod(fd, mode) < 0 ? error_errno(err, errno, "cannot make %s", path) : 0;
 }
 
-/* Where this machine's libraries of any of the packages lie. */
+/* Where this machine's libraries of any of the packages lie, seen from the maker's folder. */
 static char *library_path(const struct maker *maker)
 {
 	struct strlist folders _cleanup_(strlist_free) = { 0 };
@@ -245,8 +257,8 @@ static char *library_path(const struct maker *maker)
 		const struct deb *deb = &maker->debs.items[i];
 		if (!str_equal(deb->architecture, maker->source->host))
 			continue;
-		strlist_printf(&folders, "%s/%s/%s/usr/lib/%s", maker->folder, deb->architecture, deb->name, maker->host_triplet);
-		strlist_printf(&folders, "%s/%s/%s/lib/%s", maker->folder, deb->architecture, deb->name, maker->host_triplet);
+		strlist_printf(&folders, "/%s/%s/usr/lib/%s", deb->architecture, deb->name, maker->host_triplet);
+		strlist_printf(&folders, "/%s/%s/lib/%s", deb->architecture, deb->name, maker->host_triplet);
 	}
 	return strlist_join(&folders, ":");
 }
@@ -310,6 +322,8 @@ static int add_program(struct maker *maker, const struct program *program, struc
 		json_object_set(row, "cFolders", program->c_folders);
 	if (program->cxx_folders)
 		json_object_set(row, "cxxFolders", program->cxx_folders);
+	if (program->needs)
+		json_object_set(row, "needs", (json_t *)program->needs);
 	if (program->plugin)
 		json_object_set_new(row, "plugin", json_string(program->plugin));
 	json_array_append_new(maker->programs, row);
@@ -321,7 +335,7 @@ int maker_add_twin(struct maker *maker, const struct program *program, struct er
 	return maker_copy(maker, program->twin, program->to, 0755, err) < 0 ? -1 : add_program(maker, program, err);
 }
 
-/* "riscv64-unknown-linux-gnu", as it stands in the image's program: the text with three dashes before "linux-gnu…". */
+/* "riscv64-unknown-linux-gnu" or "riscv64-alpine-linux-musl", as it stands in the image's program: the text with three dashes. */
 static char *find_machine_name(const char *file)
 {
 	struct buf bytes _cleanup_(buf_free) = { 0 };
@@ -330,11 +344,13 @@ static char *find_machine_name(const char *file)
 	if (file_read(AT_FDCWD, file, PROGRAM_MAX, &bytes, NULL) < 0)
 		return NULL;
 	end = bytes.data + bytes.len;
-	for (const char *at = bytes.data; (found = memmem(at, (size_t)(end - at), "-linux-gnu", 10)); at = found + 1) {
-		const char *start = found, *rest = found + 10;
+	for (const char *at = bytes.data; (found = memmem(at, (size_t)(end - at), "-linux-", 7)); at = found + 1) {
+		const char *start = found, *rest = found + 7;
 		int dashes = 1;
 		while (start > bytes.data && ((start[-1] >= 'a' && start[-1] <= 'z') || (start[-1] >= '0' && start[-1] <= '9') || start[-1] == '_' || start[-1] == '-'))
 			dashes += *--start == '-';
+		if (!str_starts(rest, "gnu") && !str_starts(rest, "musl")) /* the bytes end with a NUL */
+			continue;
 		if (dashes == 2 && start > bytes.data && !start[-1] && rest + strcspn(rest, "/ %") < end)
 			return xstrdup(start);
 	}
@@ -353,7 +369,7 @@ static json_t *apt_variables(struct maker *maker)
 }
 
 /* What the shell or make would say of its machine, given as variables, which they take in place of what is compiled in. */
-static json_t *machine_variables(struct maker *maker, const char *names, const char *file)
+json_t *maker_variables(struct maker *maker, const char *names, const char *file)
 {
 	if (str_equal(names, "APT_CONFIG"))
 		return apt_variables(maker);
@@ -393,12 +409,21 @@ static int make_dpkg(struct maker *maker, struct program *program, struct error 
 	return changed < 0 ? -1 : maker_add_changed(maker, program, &bytes, err);
 }
 
-static bool check_dpkg(const struct maker *maker, const char *loader, const char *libraries, const char *program)
+int maker_run_alone(const char *root, const char *const *args, size_t limit, struct buf *ret, struct error *err)
 {
-	const char *argv[] = { loader, "--library-path", libraries, program, "--print-architecture", NULL };
+	const char *argv[24] = { "unshare", "--user", "--net", "--ipc", "--pid", "--fork", "--root", root };
+
+	for (size_t i = 8; *args && i + 1 < array_len(argv); i++)
+		argv[i] = *args++;
+	return process_capture(argv, NULL, limit, ret, err);
+}
+
+static bool check_dpkg(const struct maker *maker, const char *libraries, const char *program)
+{
+	const char *args[] = { LOADER, "--library-path", libraries, program, "--print-architecture", NULL };
 	struct buf said _cleanup_(buf_free) = { 0 };
 
-	if (process_capture(argv, NULL, 1 << 10, &said, NULL) < 0 || !said.len)
+	if (maker_run_alone(maker->folder, args, 1 << 10, &said, NULL) < 0 || !said.len)
 		return false;
 	said.data[strcspn(said.data, "\n")] = '\0';
 	return str_equal(said.data, maker->source->foreign);
@@ -419,7 +444,7 @@ static int add_plain(struct maker *maker, const struct twin_package *about, cons
 	if (special) {
 		program.kind = special->kind;
 		program.deny = special->deny;
-		program.env = special->variables ? machine_variables(maker, special->variables, file) : NULL;
+		program.env = special->variables ? maker_variables(maker, special->variables, file) : NULL;
 		if (special->variables && !program.env) {
 			maker_skip(maker, name, xstrdup("its name of the machine was not found"));
 			return 0;
@@ -454,24 +479,30 @@ static int add_package(struct maker *maker, const struct twin_package *package, 
 
 /* ---- libraries ---- */
 
-/* The image's file, once. Where it is not listed, the programs that need it are emulated: if the archive's versions differ, or the machines' byte order. */
-static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
+int maker_add_library(struct maker *maker, const char *file, const char *path, struct error *err)
 {
-	static const char *const places[] = { "", "/usr" }; /* a package may have it in /lib, which is /usr/lib */
 	const json_t *row;
 	size_t i;
 
-	if (library->by_order && !maker->same_order)
-		return 0;
 	json_array_foreach(maker->libraries, i, row)
 		if (str_equal(json_string_value(json_object_get(row, "path")), path))
 			return 0;
+	json_t *made = make_row(file, path, TWIN_LIBRARY, err);
+	return made ? json_array_append_new(maker->libraries, made) : -1;
+}
+
+/* The image's file. Where it is not listed, the programs that need it are emulated: if the archive's versions differ, or the machines' byte order. */
+static int add_library(struct maker *maker, const struct twin_library *library, const char *path, struct error *err)
+{
+	static const char *const places[] = { "", "/usr" }; /* a package may have it in /lib, which is /usr/lib */
+
+	if (library->by_order && !maker->same_order)
+		return 0;
 	for (size_t j = 0; j < array_len(places); j++) {
 		_cleanup_(freep) char *file = maker_file(maker, maker->source->foreign, library->package, path + strlen(places[j]) + 1);
 		if (access(file, F_OK) < 0)
 			continue;
-		json_t *made = make_row(file, path, TWIN_LIBRARY, err);
-		return made ? json_array_append_new(maker->libraries, made) : -1;
+		return maker_add_library(maker, file, path, err);
 	}
 	return 0;
 }
@@ -495,14 +526,13 @@ static int need_library(struct maker *maker, json_t *row, const char *name, stru
 }
 
 /* Copies what the twin's own loader finds for it. */
-static int copy_libraries(struct maker *maker, const char *loader, const char *libraries, json_t *row, struct error *err)
+static int copy_libraries(struct maker *maker, const char *libraries, const char *program, json_t *row, struct error *err)
 {
-	_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
-	const char *argv[] = { loader, "--library-path", libraries, "--list", program, NULL };
+	const char *args[] = { LOADER, "--library-path", libraries, "--list", program, NULL };
 	struct strlist lines _cleanup_(strlist_free) = { 0 };
 	struct buf said _cleanup_(buf_free) = { 0 };
 
-	if (process_capture(argv, NULL, 1 << 20, &said, err) < 0)
+	if (maker_run_alone(maker->folder, args, 1 << 20, &said, err) < 0)
 		return error_wrap(err, "cannot list the libraries of %s", program);
 	buf_reserve(&said, 0);
 	strlist_split(&lines, said.data, '\n');
@@ -511,10 +541,10 @@ static int copy_libraries(struct maker *maker, const char *loader, const char *l
 		if (!found)
 			continue;
 		_cleanup_(freep) char *name = xstrndup(start, (size_t)(found - start)), *path = xstrndup(found + 4, strcspn(found + 4, " "));
-		_cleanup_(freep) char *to = path_join("lib", name), *there = path_join(maker->upper, to);
-		if (!str_starts(path, maker->folder))
+		_cleanup_(freep) char *from = xprintf("%s%s", maker->folder, path), *to = path_join("lib", name), *there = path_join(maker->upper, to);
+		if (*path != '/')
 			return error_set(err, ERROR_NOT_FOUND, "no package has %s for %s", name, program);
-		if ((access(there, F_OK) < 0 && maker_copy(maker, path, to, 0755, err) < 0) || need_library(maker, row, name, err) < 0)
+		if ((access(there, F_OK) < 0 && maker_copy(maker, from, to, 0755, err) < 0) || need_library(maker, row, name, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -541,10 +571,10 @@ static int add_all_libraries(struct maker *maker, struct error *err)
 	if (maker_copy(maker, loader, "ld.so", 0755, err) < 0)
 		return -1;
 	json_array_foreach(maker->programs, i, row) {
-		_cleanup_(freep) char *program = path_join(maker->upper, json_string_value(json_object_get(row, "twin")));
-		if (copy_libraries(maker, loader, libraries, row, err) < 0)
+		_cleanup_(freep) char *program = path_join("/" UPPER, json_string_value(json_object_get(row, "twin")));
+		if (copy_libraries(maker, libraries, program, row, err) < 0)
 			return -1;
-		if (str_ends(program, "/dpkg/dpkg") && !check_dpkg(maker, loader, libraries, program))
+		if (str_ends(program, "/dpkg/dpkg") && !check_dpkg(maker, libraries, program))
 			return error_set(err, ERROR_UNSUPPORTED, "the twin of dpkg doesn't take another architecture");
 	}
 	return 0;
@@ -557,8 +587,10 @@ static int write_list(const struct maker *maker, struct error *err)
 	json_t *list _cleanup_(json_release) =
 		json_pack("{si ss ss ss sO sO sO}", "format", TWIN_FORMAT, "distribution", maker->source->distribution, "suite", maker->source->suite, "platform",
 			  platform_print(&maker->source->platform, platform), "programs", maker->programs, "libraries", maker->libraries, "skipped", maker->skipped);
-	_cleanup_(freep) char *text = json_text(list);
 
+	if (maker->versions_of)
+		json_object_set(list, "versions", maker->versions_of);
+	_cleanup_(freep) char *text = json_text(list);
 	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, err);
 }
 
@@ -583,7 +615,8 @@ static int commit(struct maker *maker, struct error *err)
 	return store_image_commit(maker->store, &config, &layer, 1, &name, 1, &manifest, err);
 }
 
-static int make(struct maker *maker, struct error *err)
+/* What Debian and Ubuntu have. */
+static int debian_add(struct maker *maker, struct error *err)
 {
 	if (!maker->triplet || !maker->host_triplet)
 		return error_set(err, ERROR_UNSUPPORTED, "no compiler names are known for %s", maker->source->foreign);
@@ -596,7 +629,13 @@ static int make(struct maker *maker, struct error *err)
 	if (debs_fetch(&maker->debs, &maker->fetch, err) < 0)
 		return -1;
 	maker->say(maker->data, "choosing programs and their libraries");
-	if (dir_make(AT_FDCWD, maker->upper, 0755, err) < 0 || add_all(maker, err) < 0 || add_all_libraries(maker, err) < 0 || write_list(maker, err) < 0)
+	return add_all(maker, err) < 0 ? -1 : add_all_libraries(maker, err);
+}
+
+static int make(struct maker *maker, struct error *err)
+{
+	if (dir_make(AT_FDCWD, maker->upper, 0755, err) < 0 || (twin_source_is_alpine(maker->source) ? alpine_add : debian_add)(maker, err) < 0 ||
+	    write_list(maker, err) < 0)
 		return -1;
 	_cleanup_(freep) char *packing = xprintf("packing %zu twins", json_array_size(maker->programs));
 	maker->say(maker->data, packing);
@@ -608,7 +647,7 @@ int twin_make(struct store *store, const struct twin_source *source, const char 
 {
 	struct maker maker _cleanup_(maker_clear) = { .store = store, .source = source, .folder = folder, .say = say, .data = data };
 
-	maker.upper = path_join(folder, "upper");
+	maker.upper = path_join(folder, UPPER);
 	maker.triplet = triplet_of(source->foreign);
 	maker.host_triplet = triplet_of(source->host);
 	maker.same_order = machine_has_this_order(&source->platform);

@@ -69,6 +69,16 @@ void twin_set_clear(struct twin_set *set)
 	*set = (struct twin_set){ 0 };
 }
 
+int twin_set_check(const struct twin_set *set, const struct platform *platform, struct error *err)
+{
+	const char *made_for = json_string_value(json_object_get(set->list, "platform"));
+	char text[PLATFORM_TEXT_SIZE];
+
+	if (str_equal(made_for, platform_print(platform, text)))
+		return 0;
+	return error_set(err, ERROR_UNSUPPORTED, "the set of twins is for %s, not for %s", made_for ? made_for : "no platform that it names", text);
+}
+
 static const json_t *programs_of(const struct twin_set *set)
 {
 	return json_object_get(set->list, "programs");

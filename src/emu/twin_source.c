@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "emu/apk.h"
 #include "emu/twin_mirror.h"
 
-enum { SOURCE_FILE_MAX = 1 << 20, KEY_DIGITS = 12 };
+enum { SOURCE_FILE_MAX = 16 << 20 /* apk's list of what is installed has every file */, KEY_DIGITS = 12 };
 
 /* Folders of the image and what they are called beneath the copy. */
 static const struct {
@@ -18,6 +19,9 @@ static const struct {
 	{ "etc/apt/keyrings", "keyrings-local" },
 	{ "usr/share/keyrings", "keyrings" },
 };
+
+/* Alpine's: keys by the name that a signature gives. The second holds those of all architectures, since each is signed with its own. */
+static const char *const key_folders[] = { "etc/apk/keys", "usr/share/apk/keys" };
 
 /* ---- reading files of the tree ---- */
 
@@ -107,6 +111,34 @@ static int digest_sources(struct twin_source *source, struct digester *digester,
 	return any ? 0 : error_set(err, ERROR_UNSUPPORTED, "the image has no apt sources");
 }
 
+static int digest_repositories(struct twin_source *source, struct digester *digester, struct error *err)
+{
+	struct strlist addresses _cleanup_(strlist_free) = { 0 };
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	if (tree_read(source->tree, "etc/apk/repositories", &text, err) < 0)
+		return -1;
+	apk_repositories_parse(text.data, &addresses);
+	if (!addresses.len)
+		return error_set(err, ERROR_UNSUPPORTED, "the image has no repository of packages on the network");
+	source->archive = xstrdup(addresses.items[0]);
+	digest_file(digester, "repositories", &text);
+	for (size_t i = 0; i < array_len(key_folders); i++) {
+		struct strlist names _cleanup_(strlist_free) = { 0 };
+		tree_list(source->tree, key_folders[i], &names);
+		for (size_t j = 0; j < names.len; j++) {
+			_cleanup_(freep) char *path = path_join(key_folders[i], names.items[j]);
+			if (!str_ends(path, ".pub"))
+				continue;
+			buf_clear(&text);
+			if (tree_read(source->tree, path, &text, err) < 0)
+				return -1;
+			digest_file(digester, path, &text);
+		}
+	}
+	return 0;
+}
+
 static int name_set(struct twin_source *source, struct error *err)
 {
 	char text[DIGEST_TEXT_SIZE];
@@ -116,7 +148,7 @@ static int name_set(struct twin_source *source, struct error *err)
 	digester_init(&digester, DIGEST_SHA256);
 	_cleanup_(freep) char *head = xprintf("twins %d %s %s\n", TWIN_FORMAT, source->host, source->foreign);
 	digester_add(&digester, head, strlen(head));
-	if (digest_sources(source, &digester, err) < 0)
+	if ((twin_source_is_alpine(source) ? digest_repositories : digest_sources)(source, &digester, err) < 0)
 		return -1;
 	digester_finish(&digester, &digest);
 	source->reference = xprintf("localhost/twin/%s:%s-%s-%.*s", source->distribution, source->suite, source->foreign, KEY_DIGITS,
@@ -126,7 +158,52 @@ static int name_set(struct twin_source *source, struct error *err)
 
 static bool word_is_plain(const char *word)
 {
-	return !str_empty(word) && strlen(word) < 32 && strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789") == strlen(word);
+	return !str_empty(word) && strlen(word) < 32 && strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789.") == strlen(word) && word[0] != '.';
+}
+
+int twin_source_file(const struct twin_source *source, const char *path, struct buf *ret, struct error *err)
+{
+	return tree_read(source->tree, path, ret, err);
+}
+
+bool twin_source_is_alpine(const struct twin_source *source)
+{
+	return str_equal(source->distribution, "alpine");
+}
+
+/* Alpine's names, of those machines that lay out numbers as every machine that runs builds does: what differs with that is in too many of busybox's applets to be told apart. */
+static const char *alpine_architecture(const struct platform *platform)
+{
+	static const char *const names[][2] = { { "amd64", "x86_64" }, { "arm64", "aarch64" }, { "loong64", "loongarch64" }, { "ppc64le", "ppc64le" }, { "riscv64", "riscv64" } };
+
+	for (size_t i = 0; i < array_len(names); i++)
+		if (str_equal(names[i][0], platform->architecture))
+			return names[i][1];
+	return NULL;
+}
+
+/* "3.20.3" is of the branch 3.20; the rolling one, 3.23_alpha20250612, is told by its repositories. */
+static char *alpine_branch(char *version)
+{
+	char *dot = version ? strchr(version, '.') : NULL, *end = dot ? dot + 1 + strspn(dot + 1, "0123456789") : NULL;
+
+	if (!end || version[strspn(version, ".0123456789")]) {
+		free(version);
+		return xstrdup("edge");
+	}
+	*end = '\0';
+	return version;
+}
+
+static void read_names(const char *text, const struct platform *host, struct twin_source *source)
+{
+	source->distribution = os_release_value(text, "ID");
+	bool alpine = twin_source_is_alpine(source);
+	source->suite = alpine ? alpine_branch(os_release_value(text, "VERSION_ID")) : os_release_value(text, "VERSION_CODENAME");
+	if (!source->suite) /* Debian's unstable has none */
+		source->suite = xstrdup("sid");
+	source->host = alpine ? alpine_architecture(host) : platform_debian(host);
+	source->foreign = alpine ? alpine_architecture(&source->platform) : platform_debian(&source->platform);
 }
 
 int twin_source_read(int tree, const struct platform *platform, struct twin_source *ret, struct error *err)
@@ -136,15 +213,10 @@ int twin_source_read(int tree, const struct platform *platform, struct twin_sour
 	struct platform host;
 
 	platform_host(&host);
-	source.host = platform_debian(&host);
-	source.foreign = platform_debian(platform);
 	if (tree_read(tree, "etc/os-release", &text, err) < 0)
 		return -1;
-	source.distribution = os_release_value(text.data, "ID");
-	source.suite = os_release_value(text.data, "VERSION_CODENAME");
-	if (!source.suite) /* Debian's unstable has none */
-		source.suite = xstrdup("sid");
-	bool known = str_equal(source.distribution, "debian") || str_equal(source.distribution, "ubuntu");
+	read_names(text.data, &host, &source);
+	bool known = twin_source_is_alpine(&source) || str_equal(source.distribution, "debian") || str_equal(source.distribution, "ubuntu");
 	if (!known || !source.host || !source.foreign || !word_is_plain(source.suite))
 		error_set(err, ERROR_UNSUPPORTED, "there are no twins for images of %s", source.distribution ? source.distribution : "an unknown distribution");
 	else if (name_set(&source, err) == 0) {

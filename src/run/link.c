@@ -13,7 +13,6 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -22,18 +21,16 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/interrupt.h"
-#include "base/process.h"
+#include "run/own.h"
 #include "run/supervise.h"
 
-enum { MTU = 65480, FRAME_MAX = MTU + 64, RETRIES_MAX = 500 /* milliseconds */, READY_FD = 3, BURST = 64 };
+enum { MTU = 65480, FRAME_MAX = MTU + 64, RETRIES_MAX = 500 /* milliseconds */, BURST = 64 };
 
 struct carrier {
 	uint32_t address;
@@ -134,16 +131,6 @@ static int bind_socket(const struct link *link, struct error *err)
 		return error_errno(err, errno, "cannot bind %s/%s", link->folder, name.sun_path);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	return fd_steal(&fd);
-}
-
-/* What carries foreign frames has no use for rights. */
-static void drop_rights(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	syscall(SYS_capset, &head, none);
 }
 
 /* ---- carrying ---- */
@@ -260,14 +247,13 @@ int link_run(const struct link *link, struct error *err)
 
 	*carrier = (struct carrier){ .address = link->address, .tap = -1, .socket = -1 };
 	if (set_up(link, carrier, &why) < 0) {
-		dprintf(READY_FD, "%s", why.message);
+		own_process_failed(&why);
 		error_move(err, &why);
 		return -1;
 	}
-	drop_rights();
-	if (write(READY_FD, "\n", 1) != 1)
-		return error_set(err, ERROR_FAILED, "nobody waits for this link");
-	close(READY_FD);
+	rights_drop();
+	if (own_process_ready(err) < 0)
+		return -1;
 	carry(carrier); /* the socket's name stays: by now it may be that of our successor */
 	return 0;
 }
@@ -278,24 +264,8 @@ int link_start(const struct link *link, struct error *err)
 {
 	_cleanup_(freep) char *self = program_path(), *prefix = xprintf("%d", link->prefix), *address = xprintf("%u", link->address);
 	const char *argv[] = { self, "link", link->netns, link->folder, link->pid_file, link->interface, address, prefix, NULL };
-	struct buf said _cleanup_(buf_free) = { 0 };
-	int ready[2];
-	pid_t pid;
 
 	if (!self)
 		return error_set(err, ERROR_FAILED, "cannot find this program in /proc");
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "cannot make a pipe");
-	struct process_options options = { .argv = argv, .in = PROCESS_NULL, .out = PROCESS_NULL, .err = PROCESS_NULL, .keep = 1, .kept = &ready[1],
-					   .new_session = true };
-	int started = process_start(&options, &pid, err);
-	close(ready[1]);
-	if (started == 0 && fd_read_all(ready[0], 4096, &said, "a pipe", err) < 0)
-		started = -1;
-	close(ready[0]);
-	if (started < 0)
-		return -1;
-	if (said.len && said.data[0] == '\n')
-		return 0;
-	return error_set(err, ERROR_FAILED, "cannot join the network: %s", said.len ? said.data : "its process ended without a word");
+	return own_process_start(argv, "cannot join the network", err);
 }

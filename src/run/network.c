@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "run/forward.h"
 
 /* Link-local, so that it can't be anybody's; pasta takes what is sent to its port 53 to the host's own resolver. */
 #define FORWARDED_DNS "169.254.1.1"
@@ -45,23 +46,24 @@ void network_resolv_conf(const char *host, enum network_mode mode, struct buf *r
 		buf_add_str(ret, "nameserver " FORWARDED_DNS "\n");
 }
 
-static void add_ports(struct strlist *argv, const struct port_spec *ports, size_t len, bool udp)
+/* UDP alone: see forward.c for TCP. */
+static void add_ports(struct strlist *argv, const struct port_spec *ports, size_t len)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < len; i++) {
 		const struct port_spec *port = &ports[i];
-		if (port->udp != udp)
+		if (!port->udp)
 			continue;
 		any = true;
-		strlist_add(argv, udp ? "-u" : "-t");
+		strlist_add(argv, "-u");
 		if (*port->host_ip)
 			strlist_printf(argv, "%s/%d:%d", port->host_ip, port->host_port, port->container_port);
 		else
 			strlist_printf(argv, "%d:%d", port->host_port, port->container_port);
 	}
 	if (!any) {
-		strlist_add(argv, udp ? "-u" : "-t");
+		strlist_add(argv, "-u");
 		strlist_add(argv, "none");
 	}
 }
@@ -71,12 +73,11 @@ void network_arguments(const char *bundle, const struct port_spec *ports, size_t
 	/* As root it would become nobody, who may not enter the namespace. It gives up what it has by itself, later. */
 	static const char *const fixed[] = { "--quiet", "--config-net", "--runas", "0", "--no-map-gw",
 					     /* the defaults open every port of the host's loopback to the container */
-					     "-T", "none", "-U", "none" };
+					     "-T", "none", "-U", "none", "-t", "none" };
 
 	for (size_t i = 0; i < array_len(fixed); i++)
 		strlist_add(argv, fixed[i]);
-	add_ports(argv, ports, len, false);
-	add_ports(argv, ports, len, true);
+	add_ports(argv, ports, len);
 	/* Only where it is used: pasta would put this address on the answers of the host's real name server, too. */
 	if (forward_dns) {
 		strlist_add(argv, "--dns-forward");
@@ -166,13 +167,28 @@ int network_start_empty(const char *bundle, struct error *err)
 	return netns_make(at, err);
 }
 
+static int pasta_number(const char *bundle)
+{
+	_cleanup_(freep) char *path = path_join(bundle, "pasta.pid");
+	struct buf text _cleanup_(buf_free) = { 0 };
+
+	return file_read(AT_FDCWD, path, 64, &text, NULL) == 0 && text.len ? atoi(text.data) : 0;
+}
+
 int network_start(const char *bundle, const struct port_spec *ports, size_t ports_len, struct error *err)
 {
 	_cleanup_(freep) char *at = path_join(bundle, "netns");
 
 	if (netns_make(at, err) < 0)
 		return -1;
-	return pasta_start(bundle, ports, ports_len, err);
+	if (pasta_start(bundle, ports, ports_len, err) < 0)
+		return -1;
+	int pasta = pasta_number(bundle);
+	if (forward_start(at, pasta, ports, ports_len, err) == 0)
+		return 0;
+	if (pasta > 0)
+		kill(pasta, SIGTERM);
+	return -1;
 }
 
 static socklen_t fill_address(const struct port_spec *port, struct sockaddr_storage *ret)

@@ -1,7 +1,7 @@
 /* A container's network by pasta (passt): user-mode, no bridge, no firewall rules, the same as root and rootless.
  *
  * The container gets a network namespace of its own; pasta copies the host's addresses and routes into it and carries the packets to
- * ordinary sockets. Only the ports that were asked for come in; the host's loopback can't be reached from inside. */
+ * ordinary sockets. Published TCP ports are ours (forward.h). Only the ports that were asked for come in; the host's loopback can't be reached from inside. */
 #ifndef RUN_NETWORK_H
 #define RUN_NETWORK_H
 #include "run/run.h"

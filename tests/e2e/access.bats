@@ -420,7 +420,7 @@ END
   answers 401 UNAUTHORIZED -u vera:mountain "$U/team/app/manifests/1"
   run -2 user add
   run -2 user ad vera
-  [[ "$output" == *"did you mean 'add'"* ]]
+  [[ "$output" == *"did you mean 'sampan user add'"* ]]
   run -1 user add 'a:b'
   [[ "$output" == *"no user name"* ]]
   run -2 user add --password-stdin eve <<<""

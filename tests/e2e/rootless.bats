@@ -175,3 +175,15 @@ state() { as inspect -f '{{.State.Status}}' "$1"; }
   as rm -f "$n-a" "$n-b" "$n-c"
   as network prune
 }
+
+@test "a published port of a user's container carries everything, and is closed with it" {
+  n=$(name) port=$(free_port)
+  as run --rm native:1 true 2>"$T/pasta-error" || skip "pasta doesn't work here: $(head -c 200 "$T/pasta-error")"
+  head -c 20M /dev/urandom >"$OUT/data"
+  as run -d --name "$n" -p "127.0.0.1:$port:80" native:1 nc -ll -p 80 -e sha256sum >/dev/null
+  carried() { [ "$(timeout 20 python3 "$BATS_TEST_DIRNAME/ports.py" up 127.0.0.1 "$port" "$OUT/data" 2>/dev/null)" = "$(sha256sum <"$OUT/data" | cut -d' ' -f1)" ]; }
+  wait_for 3 carried
+  as rm -f "$n"
+  closed() { ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+  wait_for 5 closed
+}

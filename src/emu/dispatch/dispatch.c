@@ -11,6 +11,7 @@
  * on to the second entry, QEMU itself, which the kernel has opened beforehand.
  *
  * No C library, no allocation but one mapping for the new argument list; see system.h. */
+#include "emu/dispatch/image.h"
 #include "emu/dispatch/rules.h"
 #include "emu/dispatch/sha256.h"
 #include "emu/dispatch/system.h"
@@ -112,6 +113,26 @@ static const struct twin_entry *find_entry(const struct twin_table *table, const
 	return NULL;
 }
 
+/* Of a file that is many programs: the entry of the one that is called, NULL if it has no twin. It is called by argv[0], a login shell with a dash before it. Where the
+ * file's own name is called, an argument tells the program: that is left to QEMU. */
+static const struct twin_entry *find_applet(const struct twin_table *table, const struct twin_entry *entry, const char *argv0)
+{
+	const char *path = table_text(table, entry->path), *name = argv0 + (*argv0 == '-');
+	size_t len = text_len(path), used = 0;
+	char whole[PATH_SIZE];
+
+	for (const char *at = name; *at; at++)
+		if (*at == '/')
+			name = at + 1;
+	if (!*name || len + sizeof TWIN_APPLET + text_len(name) > PATH_SIZE)
+		return NULL;
+	for (const char *parts[] = { path, TWIN_APPLET, name }, **part = parts; part < parts + 3; part++)
+		for (const char *at = *part; *at; at++)
+			whole[used++] = *at;
+	whole[used] = '\0';
+	return find_entry(table, whole);
+}
+
 /* ---- is it the file that the table means? ---- */
 
 static uint64_t identity(const struct statx *about)
@@ -167,7 +188,7 @@ static int libraries_are_the_same(const struct dispatch *dispatch, uint32_t list
 	for (const char *path = NULL; (path = table_next(dispatch->table, list, path));) {
 		const struct twin_entry *library = find_entry(dispatch->table, path);
 		long fd = sys_open(path, O_RDONLY | O_CLOEXEC);
-		int same = library && fd >= 0 && is_the_file(dispatch, library, (int)fd);
+		int same = library && fd >= 0 && is_the_file(dispatch, library, (int)fd) && !image_hides_library(path);
 		if (fd >= 0)
 			sys_close((int)fd);
 		if (!same)
@@ -331,7 +352,10 @@ static void dispatch_program(struct dispatch *dispatch)
 			dispatch->path = path_restore(dispatch->path, &room);
 		call_restore(dispatch->table, path, &dispatch->call, &room);
 		const struct twin_entry *entry = find_entry(dispatch->table, path);
-		if (entry && is_the_file(dispatch, entry, fd) && !call_refused(dispatch->table, entry, &dispatch->call) && libraries_fit(dispatch, entry))
+		int same = entry && is_the_file(dispatch, entry, fd);
+		if (same && entry->kind == TWIN_APPLETS)
+			entry = find_applet(dispatch->table, entry, dispatch->call.argv0);
+		if (same && entry && !call_refused(dispatch->table, entry, &dispatch->call) && libraries_fit(dispatch, entry))
 			run_twin(dispatch, entry, &room);
 	}
 	if (dispatch->fd >= 0 && !is_readable(dispatch->path))

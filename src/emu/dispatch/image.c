@@ -237,6 +237,39 @@ int image_overrides_libraries(const char *path)
 	return in_conf(CONF, has_override) || for_each_name(CONF_FOLDER, conf_has_override) != 0;
 }
 
+/* folder/name, `len` bytes of the name, and what comes behind; 1 if it is there. */
+static int exists(const char *folder, const char *name, size_t len, const char *end, struct statx *ret)
+{
+	char path[PATH_SIZE], part[PATH_SIZE];
+	size_t used = 0;
+
+	if (len + text_len(end) + 1 > PATH_SIZE)
+		return 1;
+	for (; used < len; used++)
+		part[used] = name[used];
+	for (; *end; end++)
+		part[used++] = *end;
+	part[used] = '\0';
+	return !join(path, folder, text_len(folder), part) || sys_stat(AT_FDCWD, path, 0, ret) == 0;
+}
+
+int image_hides_library(const char *path)
+{
+	struct statx ours, other;
+
+	if (text_starts(path, "/lib/ld-musl-")) {
+		const char *name = path + 5, *end = bytes_find(name, text_len(name), ".so");
+		return !end || exists("/etc", name, (size_t)(end - name), ".path", &other);
+	}
+	if (!text_starts(path, "/usr/lib/") || bytes_find(path + 9, text_len(path + 9), "/"))
+		return 0;
+	const char *name = path + 9;
+	if (exists("/usr/local/lib", name, text_len(name), "", &other))
+		return 1;
+	return exists("/lib", name, text_len(name), "", &other) &&
+	       (sys_stat(AT_FDCWD, path, 0, &ours) < 0 || ours.stx_ino != other.stx_ino || ours.stx_dev_minor != other.stx_dev_minor);
+}
+
 /* ---- plug-ins ---- */
 
 static int is_other_plugin(const char *folder, const char *name)

@@ -12,6 +12,9 @@ int image_has_library_folders(void);
 /* Would the program get a library of its own folder's name from elsewhere: from `path`, the value of LD_LIBRARY_PATH or NULL, from a folder of /etc/ld.so.conf, or from
  * /usr/local? */
 int image_overrides_libraries(const char *path);
+/* Would musl's loader take another file for this library of Alpine's, from a folder that comes before its own, or from those of /etc/ld-musl-ARCHITECTURE.path? Debian's libraries lie
+ * deeper, and are looked for otherwise. */
+int image_hides_library(const char *path);
 /* Binutils' folder of plug-ins: none, the compiler's for link-time optimisation alone, or others as well. */
 enum image_plugins { PLUGINS_NONE, PLUGINS_LTO, PLUGINS_OTHERS };
 enum image_plugins image_plugins(void);

@@ -33,7 +33,7 @@ static int locale_is_plain(const struct twin_table *table, const char *name)
 
 static int environment_refused(const struct twin_table *table, char *const *env)
 {
-	static const char *const loads[] = { "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH", "NLSPATH", "OUTPUT_CHARSET", NULL };
+	static const char *const loads[] = { "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH", "MUSL_LOCPATH", "NLSPATH", "OUTPUT_CHARSET", NULL };
 	/* with these the loader tells of its work, or of what it loads instead of running it, as ldd has it do */
 	static const char *const tells[] = { "QEMU_", "LD_TRACE_", "LD_DEBUG", "LD_SHOW_AUXV", "LD_PROFILE", NULL };
 
@@ -301,7 +301,8 @@ int call_refused(const struct twin_table *table, const struct twin_entry *entry,
 	case TWIN_COMPILER: return compiler_refused(table, entry, call);
 	case TWIN_LINKER: return linker_refused(table, entry, call);
 	case TWIN_ARCHIVER: return binutils_refused(table, entry, call) || image_plugins() == PLUGINS_OTHERS || (!entry->plugin && image_plugins() != PLUGINS_NONE);
-	case TWIN_LIBRARY: return 1;
+	case TWIN_LIBRARY:
+	case TWIN_APPLETS: return 1;
 	}
 	return 1;
 }

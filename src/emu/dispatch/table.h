@@ -15,7 +15,9 @@
 #define TWIN_TABLE TWIN_FOLDER "/table"
 #define TWIN_STATE TWIN_FOLDER "/state"
 
-enum { TWIN_TABLE_VERSION = 2, TWIN_PROGRAMS_MAX = 1024, TWIN_PROGRAM_NAME = 52 };
+#define TWIN_APPLET "//" /* "/bin/busybox//sed": no file has such a path */
+
+enum { TWIN_TABLE_VERSION = 3, TWIN_PROGRAMS_MAX = 1024, TWIN_PROGRAM_NAME = 52 };
 
 /* What a program needs beyond being started. */
 enum twin_kind {
@@ -28,6 +30,7 @@ enum twin_kind {
 	TWIN_AWK,      /* its program may compute what the machines' libraries round differently */
 	TWIN_MAKE,     /* its makefile may load a module of the image's */
 	TWIN_LIBRARY,  /* no program: a library of the image's that has to be the distribution's for some of the twins */
+	TWIN_APPLETS,  /* many programs in one file, as busybox: which one is told by argv[0], and has an entry of its own, TWIN_APPLET behind the file's path */
 };
 
 struct twin_entry {

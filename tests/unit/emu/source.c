@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "emu/debs.h"
 #include "tests/unit/tap.h"
 
@@ -43,8 +44,8 @@ static void check_sources(void)
 	struct error err _cleanup_(error_clear) = { 0 };
 
 	fails(read_source(&source, &err), &err, ERROR_UNSUPPORTED, "unknown distribution", "no os-release");
-	put("etc/os-release", "NAME=x\nID=alpine\n");
-	fails(read_source(&source, &err), &err, ERROR_UNSUPPORTED, "alpine", "another distribution");
+	put("etc/os-release", "NAME=x\nID=fedora\n");
+	fails(read_source(&source, &err), &err, ERROR_UNSUPPORTED, "fedora", "another distribution");
 	put("etc/os-release", "VERSION_ID=\"13\"\nVERSION_CODENAME='tri/xie'\nID=debian\n");
 	fails(read_source(&source, &err), &err, ERROR_UNSUPPORTED, "debian", "a suite that is no word");
 	put("etc/os-release", "VERSION_ID=\"13\"\nVERSION_CODENAME=\"trixie\"\nID=debian\n");
@@ -66,6 +67,41 @@ static void check_names(void)
 	put("usr/share/keyrings/own.gpg", "key");
 	_cleanup_(freep) char *keyed = reference();
 	ok(keyed && before && strcmp(keyed, before) != 0, "another key, another set");
+}
+
+/* Alpine's set goes by branch, repositories and keys. */
+static void check_alpine(void)
+{
+	struct twin_source source _cleanup_(twin_source_clear) = { 0 };
+	struct error err _cleanup_(error_clear) = { 0 };
+	struct buf list _cleanup_(buf_free) = { 0 };
+
+	put("etc/os-release", "ID=alpine\nVERSION_ID=3.20.3\n");
+	fails(read_source(&source, &err), &err, ERROR_UNSUPPORTED, "no repository", "no repositories");
+	put("etc/apk/repositories", "/media/cdrom\n@edge http://mirror.test/edge\n");
+	fails(read_source(&source, &err), &err, ERROR_UNSUPPORTED, "no repository", "none that counts");
+	put("etc/apk/repositories", "http://mirror.test/v3.20/main/\n");
+	works(read_source(&source, &err), &err, "one on the network");
+	is_str(source.suite, "3.20", "the branch");
+	is_str(source.foreign, "riscv64", "Alpine's name of the architecture");
+	is_str(source.archive, "http://mirror.test/v3.20/main", "the repository");
+	ok(str_starts(source.reference, "localhost/twin/alpine:3.20-riscv64-"), "%s", source.reference);
+	_cleanup_(freep) char *before = xstrdup(source.reference);
+	put("usr/share/apk/keys/other.rsa.pub", "key");
+	_cleanup_(freep) char *keyed = reference();
+	ok(keyed && strcmp(keyed, before) != 0, "another key, another set");
+	put("etc/os-release", "ID=alpine\nVERSION_ID=3.23_alpha20250612\n");
+	_cleanup_(freep) char *edge = reference();
+	ok(edge && str_starts(edge, "localhost/twin/alpine:edge-riscv64-"), "the rolling branch");
+	put("lib/apk/db/installed", "P:musl\nV:1-r0\n\nP:zlib\nV:2-r0\n\nP:own\nV:1\n\n");
+	struct twin_set set = { .list = json_pack("{s{ss ss ss}}", "versions", "musl", "1-r1", "zlib", "2-r0", "bash", "5-r0") };
+	struct strlist others _cleanup_(strlist_free) = { 0 };
+	works(twin_set_compare(&set, &source, &others, &err), &err, "what is installed is compared");
+	ok(others.len == 1 && str_equal(others.items[0], "musl 1-r0 (1-r1)"), "one is behind");
+	put("lib/apk/db/installed", "P:musl\nversion\n");
+	fails(twin_set_compare(&set, &source, &others, &err), &err, ERROR_INVALID, "line 2", "a damaged list");
+	twin_set_clear(&set);
+	put("etc/os-release", "VERSION_CODENAME=trixie\nID=debian\n");
 }
 
 /* apt runs what its configuration names; the image's must not count. */
@@ -101,6 +137,7 @@ int main(void)
 		return 1;
 	check_sources();
 	check_names();
+	check_alpine();
 	check_copy();
 	dir_remove(AT_FDCWD, root, NULL);
 	return done();

@@ -89,6 +89,15 @@ char *str_make_printable(char *text)
 	return text;
 }
 
+int str_columns(const char *text)
+{
+	int n = 0;
+
+	for (; text && *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
 void strlist_free(struct strlist *list)
 {
 	for (size_t i = 0; i < list->len; i++)

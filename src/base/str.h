@@ -29,6 +29,9 @@ const char *str_nearest(const char *word, const char *const *words);
  * before) become '?', C1 ones in UTF-8 too. Returns text. */
 char *str_make_printable(char *text);
 
+/* Columns that it takes on a terminal, not bytes: continuation bytes of UTF-8 count for nothing. 0 for NULL. */
+int str_columns(const char *text);
+
 /* A list of strings that it owns. Invariant: items[len] is NULL once anything was added, so items is an argv. */
 struct strlist {
 	char **items;

@@ -84,25 +84,15 @@ static void print_json(const struct table *table, FILE *out)
 	json_decref(rows);
 }
 
-/* Columns on a terminal, not bytes: continuation bytes of UTF-8 count for nothing. */
-static int columns_of(const char *text)
-{
-	int n = 0;
-
-	for (; text && *text; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-	return n;
-}
-
 static void print_text(const struct table *table, FILE *out)
 {
 	_cleanup_(freep) int *widths = xcalloc(table->width, sizeof *widths);
 
 	for (size_t j = 0; j < table->width; j++) {
-		widths[j] = columns_of(table->columns[j].head);
+		widths[j] = str_columns(table->columns[j].head);
 		for (size_t i = j; i < table->len; i += table->width)
-			if (columns_of(table->cells[i].text) > widths[j])
-				widths[j] = columns_of(table->cells[i].text);
+			if (str_columns(table->cells[i].text) > widths[j])
+				widths[j] = str_columns(table->cells[i].text);
 	}
 	for (size_t i = 0; i <= table->len; i += table->width) {
 		int blanks = 0; /* owed before the next text, so that no line ends with blanks */
@@ -113,7 +103,7 @@ static void print_text(const struct table *table, FILE *out)
 				continue;
 			if (!str_empty(text)) {
 				fprintf(out, "%*s%s", blanks, "", text);
-				blanks = -columns_of(text);
+				blanks = -str_columns(text);
 			}
 			blanks += widths[j] + 3;
 		}

@@ -70,7 +70,8 @@ static void print(const struct context *context, const struct strlist *missing)
 		_cleanup_(freep) char *text = json_text(root);
 		puts(text);
 	} else if (!context->quiet) {
-		printf("%s: %zu images\n", output, airgap_options.images.len - missing->len);
+		size_t len = airgap_options.images.len - missing->len;
+		printf("%s: %zu image%s\n", output, len, len == 1 ? "" : "s");
 	}
 }
 

@@ -249,6 +249,8 @@ static void offer_options(const struct completion *completion)
 
 	for (size_t t = 0; t < array_len(tables); t++)
 		for (const struct option_spec *spec = tables[t]; spec && spec->name; spec++) {
+			if (option_find(completion->command, spec->name, strlen(spec->name), 0) != spec)
+				continue; /* a common one, and the command has its own */
 			_cleanup_(freep) char *word = xprintf("--%s", spec->name);
 			offer(completion, word, spec->help);
 		}

@@ -17,7 +17,7 @@ static const struct option_spec options[] = {
 	{ 'd', "driver", OPTION_STRING, &driver, "bridge", "of create: for scripts made for docker; there is one kind" },
 	{ 0, "label", OPTION_LIST, &labels, "KEY=VALUE", "of create: a note" },
 	{ 0, "alias", OPTION_LIST, &aliases, "NAME", "of connect: one more name of the container" },
-	{ 'f', "format", OPTION_STRING, &format, "json|TEMPLATE", "of ls: json; of inspect: a part of it, like '{{.Id}}'" },
+	{ 'f', "format", OPTION_STRING, &format, "json|TEMPLATE", "of ls and inspect, like '{{.Name}}'" },
 	{ 0, "force", OPTION_FLAG, &force, NULL, "of prune: do not ask; it never does" },
 	{ 0 },
 };
@@ -52,20 +52,24 @@ static int list(struct context *context, struct store *store, int argc, char **a
 {
 	struct table *table _cleanup_(table_free) = table_new(columns, array_len(columns));
 	struct strlist names _cleanup_(strlist_free) = { 0 };
+	const char *template;
 
 	(void)argc, (void)argv;
-	if (store_record_keys(store, "network", &names, err) < 0)
+	if (template_of_format(format, "{{.Name}}", context, &template, err) < 0 || store_record_keys(store, "network", &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++) {
 		json_t *network _cleanup_(json_release) = network_inspect(store, names.items[i], NULL);
 		if (!network)
 			continue;
+		json_object_set_new(network, "ID", json_stringn(text_of(network, "Id"), 12)); /* as docker's ls calls it */
 		if (context->quiet)
 			puts(text_of(network, "Id"));
+		else if (template && template_print_line(template, network, err) < 0)
+			return -1;
 		add_row(table, network);
 	}
-	if (!context->quiet)
-		table_print(table, str_equal(format, "json") ? FORMAT_JSON : context->format, stdout);
+	if (!context->quiet && !template)
+		table_print(table, context->format, stdout);
 	return 0;
 }
 
@@ -92,15 +96,12 @@ static int inspect(struct context *context, struct store *store, int argc, char 
 
 	(void)context;
 	for (int i = 0; i < argc; i++) {
-		struct buf line _cleanup_(buf_free) = { 0 };
 		json_t *network = network_inspect(store, argv[i], err);
 		if (!network)
 			return -1;
 		json_array_append_new(all, network);
-		if (!whole && template_print(format, network, &line, err) < 0)
+		if (!whole && template_print_line(format, network, err) < 0)
 			return -1;
-		if (!whole)
-			puts(line.data ? line.data : "");
 	}
 	_cleanup_(freep) char *text = whole ? json_dumps(all, JSON_INDENT(4) | JSON_PRESERVE_ORDER) : NULL;
 	if (text)

@@ -199,6 +199,8 @@ int option_parse(const struct command *command, struct context *context, int arg
 	return 0;
 }
 
+enum { HELP_COLUMN = 30 };
+
 static void print_options(const struct option_spec *specs)
 {
 	for (; specs && specs->name; specs++) {
@@ -206,7 +208,7 @@ static void print_options(const struct option_spec *specs)
 		if (specs->letter)
 			snprintf(letter, sizeof letter, "-%c, ", specs->letter);
 		snprintf(left, sizeof left, "%s--%s%s%s", letter, specs->name, specs->value ? " " : "", specs->value ? specs->value : "");
-		printf("  %-30s %s\n", left, specs->help);
+		printf("  %s%*s %s\n", left, str_columns(left) < HELP_COLUMN ? HELP_COLUMN - str_columns(left) : 0, "", specs->help);
 	}
 }
 

@@ -97,16 +97,12 @@ static json_t *template_object(const struct container_row *row)
 			 container_state_name(row->state), "Ports", row->ports, "Labels", row->labels, "Networks", row->networks);
 }
 
-static int print_template(const struct container_row *rows, size_t len, struct error *err)
+static int print_template(const char *template, const struct container_row *rows, size_t len, struct error *err)
 {
-	const char *text = str_starts(format, "table ") ? format + 6 : format;
-
 	for (size_t i = 0; i < len; i++) {
-		struct buf line _cleanup_(buf_free) = { 0 };
 		json_t *object _cleanup_(json_release) = template_object(&rows[i]);
-		if (template_print(text, object, &line, err) < 0)
+		if (template_print_line(template, object, err) < 0)
 			return -1;
-		puts(line.data ? line.data : "");
 	}
 	return 0;
 }
@@ -224,21 +220,19 @@ static int run(struct context *context, int argc, char **argv, struct error *err
 {
 	struct store *store _cleanup_(store_close) = NULL;
 	struct container_row *rows = NULL;
+	const char *template;
 	size_t len = 0, kept = 0;
 
 	(void)argc, (void)argv;
-	if (str_equal(format, "json"))
-		context->format = FORMAT_JSON;
-	bool by_template = format && context->format == FORMAT_TEXT && !str_equal(format, "table") && !str_equal(format, "text");
-	if (by_template && !strstr(format, "{{"))
-		return error_set(err, ERROR_USAGE, "--format is json or a template like '{{.Names}}', not '%s'", format);
+	if (template_of_format(format, "{{.Names}}", context, &template, err) < 0)
+		return -1;
 	if (store_open(context->root, &store, err) < 0)
 		return -1;
 	if (containers_list(store, all || last_one || filters_state(), &rows, &len, err) < 0)
 		return -1;
 	int result = choose(rows, len, &kept, err);
-	if (result == 0 && by_template)
-		result = print_template(rows, kept, err);
+	if (result == 0 && template)
+		result = print_template(template, rows, kept, err);
 	else if (result == 0)
 		print_rows(context, rows, kept);
 	container_rows_free(rows, len);

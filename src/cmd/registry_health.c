@@ -47,7 +47,7 @@ static int health_run(struct context *context, int argc, char **argv, struct err
 }
 
 const struct command command_registry_health = {
-	.name = "health",
+	.name = "registry health",
 	.usage = "[OPTIONS] [HOST:PORT]",
 	.summary = "Ask a registry whether it is ready",
 	.details = "Without HOST:PORT the one that 'sampan serve' runs here, at $SAMPAN_LISTEN or 127.0.0.1:5000. It needs no log-in. The exit code is 0 if the\n"

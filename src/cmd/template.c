@@ -113,3 +113,26 @@ int template_print(const char *text, const json_t *object, struct buf *ret, stru
 	}
 	return 0;
 }
+
+int template_print_line(const char *text, const json_t *object, struct error *err)
+{
+	struct buf line _cleanup_(buf_free) = { 0 };
+
+	if (template_print(text, object, &line, err) < 0)
+		return -1;
+	puts(line.data ? line.data : "");
+	return 0;
+}
+
+int template_of_format(const char *format, const char *example, struct context *context, const char **ret, struct error *err)
+{
+	*ret = NULL;
+	if (str_equal(format, "json"))
+		context->format = FORMAT_JSON;
+	if (!format || str_equal(format, "json") || str_equal(format, "table") || str_equal(format, "text"))
+		return 0;
+	if (!strstr(format, "{{"))
+		return error_set(err, ERROR_USAGE, "--format is json or a template like '%s', not '%s'", example, format);
+	*ret = str_starts(format, "table ") ? format + strlen("table ") : format;
+	return 0;
+}

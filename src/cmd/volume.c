@@ -11,33 +11,46 @@ static bool force;
 static const char *format;
 
 static const struct option_spec options[] = {
-	{ 'f', "format", OPTION_STRING, &format, "json|TEMPLATE", "of ls: json; of inspect: a part of it, like '{{.Mountpoint}}'" },
+	{ 'f', "format", OPTION_STRING, &format, "json|TEMPLATE", "of ls and inspect, like '{{.Mountpoint}}'" },
 	{ 0, "force", OPTION_FLAG, &force, NULL, "of prune: do not ask; it never does" },
 	{ 0 },
 };
 
 static const struct table_column columns[] = { { "VOLUME NAME", "name" }, { "USED BY", "used_by" }, { NULL, "path" } };
 
+static json_t *volume_object(const struct volume_row *row)
+{
+	char when[32];
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "Name", row->name, "Driver", "local", "Mountpoint", row->path, "CreatedAt",
+			 time_print(row->created, when), "Scope", "local");
+}
+
 static int list(struct context *context, struct store *store, int argc, char **argv, struct error *err)
 {
 	struct table *table _cleanup_(table_free) = table_new(columns, array_len(columns));
 	struct volume_row *rows = NULL;
+	const char *template;
 	size_t len = 0;
+	int result = 0;
 
 	(void)argc, (void)argv;
-	if (volumes_list(store, &rows, &len, err) < 0)
+	if (template_of_format(format, "{{.Name}}", context, &template, err) < 0 || volumes_list(store, &rows, &len, err) < 0)
 		return -1;
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len && result == 0; i++) {
+		json_t *object _cleanup_(json_release) = volume_object(&rows[i]);
 		if (context->quiet)
 			puts(rows[i].name);
+		else if (template)
+			result = template_print_line(template, object, err);
 		table_cell(table, rows[i].name);
 		table_cell(table, rows[i].used_by);
 		table_cell(table, rows[i].path);
 	}
-	if (!context->quiet)
-		table_print(table, str_equal(format, "json") ? FORMAT_JSON : context->format, stdout);
+	if (!context->quiet && !template)
+		table_print(table, context->format, stdout);
 	volume_rows_free(rows, len);
-	return 0;
+	return result;
 }
 
 static int create(struct context *context, struct store *store, int argc, char **argv, struct error *err)
@@ -53,17 +66,8 @@ static int create(struct context *context, struct store *store, int argc, char *
 	return 0;
 }
 
-static json_t *volume_object(const struct volume_row *row)
-{
-	char when[32];
-
-	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "Name", row->name, "Driver", "local", "Mountpoint", row->path, "CreatedAt",
-			 time_print(row->created, when), "Scope", "local");
-}
-
 static int inspect_one(const struct volume_row *rows, size_t len, const char *name, json_t *all, struct error *err)
 {
-	struct buf line _cleanup_(buf_free) = { 0 };
 	size_t i = 0;
 
 	while (i < len && !str_equal(rows[i].name, name))
@@ -74,10 +78,7 @@ static int inspect_one(const struct volume_row *rows, size_t len, const char *na
 	json_array_append_new(all, object);
 	if (!format || str_equal(format, "json"))
 		return 0;
-	if (template_print(format, object, &line, err) < 0)
-		return -1;
-	puts(line.data ? line.data : "");
-	return 0;
+	return template_print_line(format, object, err);
 }
 
 static int inspect(struct context *context, struct store *store, int argc, char **argv, struct error *err)

@@ -48,9 +48,9 @@ static void tell_commands(struct server *server, const struct settings *settings
 		log_warn("commands beside the server will not know its quotas and webhooks: %s", err.message);
 }
 
-void settings_run(struct server *server)
+/* Before requests can see them. */
+static void settings_begin(struct server *server, struct settings *settings)
 {
-	struct settings *settings = server->settings;
 	const struct observe_options *observe = &settings->options->observe;
 
 	proxy_start(settings->proxy, server->store);
@@ -58,6 +58,11 @@ void settings_run(struct server *server)
 		settings->webhooks = webhooks_start(server->store, observe->webhooks, observe->webhooks_len);
 	observer_set_webhooks(server->observer, settings->webhooks);
 	tell_commands(server, settings);
+}
+
+void settings_run(struct server *server)
+{
+	settings_begin(server, server->settings);
 }
 
 /* ---- freeing ---- */
@@ -181,11 +186,11 @@ static void settings_replace(struct server *server, struct settings *settings)
 
 	settings->holders = 1;
 	settings->next = old;
+	settings_begin(server, settings);
 	pthread_mutex_lock(&server->lock);
 	__atomic_store_n(&server->settings, settings, __ATOMIC_RELAXED);
 	old->holders--;
 	pthread_mutex_unlock(&server->lock);
-	settings_run(server);
 	webhooks_inherit(settings->webhooks, old->webhooks);
 	keeper_set(server->keeper, &settings->options->keep);
 }

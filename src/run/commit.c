@@ -144,27 +144,23 @@ static void add_history(const struct container *container, const struct commit_o
 /* ---- the whole ---- */
 
 static int commit_image(struct store *store, const struct container *container, const struct commit_options *options, const struct image *image,
-			struct packing *packing, struct digest *ret_id, struct error *err)
+			struct image_config *config, struct packing *packing, struct digest *ret_id, struct error *err)
 {
-	struct image_config config _cleanup_(config_clear) = { 0 };
 	struct descriptor layer _cleanup_(descriptor_clear) = { 0 };
 	struct buf text _cleanup_(buf_free) = { 0 };
 	size_t count = image->manifest.layers_len;
 	struct digest diff_id, manifest;
 
-	make_config(container, options, &image->config, &config);
-	if (options->change && options->change(&config, options->data, err) < 0)
-		return -1;
 	if (layer_pack(store, produce, packing, &layer, &diff_id, err) < 0)
 		return -1;
-	config_add_diff_id(&config, &diff_id);
-	add_history(container, options, &config);
+	config_add_diff_id(config, &diff_id);
+	add_history(container, options, config);
 	_cleanup_(freep) struct descriptor *layers = xcalloc(count + 1, sizeof *layers);
 	memcpy(layers, image->manifest.layers, count * sizeof *layers); /* borrowed */
 	layers[count] = layer;
-	if (store_image_commit(store, &config, layers, count + 1, options->name, options->name ? 1 : 0, &manifest, err) < 0)
+	if (store_image_commit(store, config, layers, count + 1, options->name, options->name ? 1 : 0, &manifest, err) < 0)
 		return -1;
-	config_print(&config, &text);
+	config_print(config, &text);
 	digest_of(DIGEST_SHA256, text.data, text.len, ret_id);
 	return 0;
 }
@@ -174,17 +170,21 @@ int container_commit(struct store *store, const char *name, const struct commit_
 	struct container container _cleanup_(container_clear) = { 0 };
 	struct packing packing = { .view = { store, &container, { 0 } } };
 	struct image image _cleanup_(image_clear) = { 0 };
+	struct image_config config _cleanup_(config_clear) = { 0 };
 
 	if (container_open(store, name, &container, err) < 0)
 		return -1;
 	if (store_image_find(store, container_text(&container, "Image"), NULL, &image, err) < 0)
 		return error_wrap(err, "the image of container %s is gone", name);
+	make_config(&container, options, &image.config, &config);
+	if (options->change && options->change(&config, options->data, err) < 0)
+		return -1;
 	container_status(&container, &packing.view.status);
 	mountpoints_of(&container, &packing.skip);
 	bool pause = options->pause && packing.view.status.state == CONTAINER_RUNNING;
 	if (pause && container_pause(store, container.id, true, err) < 0)
 		return -1;
-	int result = commit_image(store, &container, options, &image, &packing, ret_id, err);
+	int result = commit_image(store, &container, options, &image, &config, &packing, ret_id, err);
 	if (pause && container_pause(store, container.id, false, result < 0 ? NULL : err) < 0 && result == 0)
 		result = -1;
 	strlist_free(&packing.skip);

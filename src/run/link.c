@@ -5,7 +5,8 @@
  * goes to the tap. So there is no bridge, no daemon and no firewall rule, a kernel needs no more than pasta does (tun), it is the same for
  * root and for users, whose containers live in user namespaces that can't reach each other's devices, and what is killed or cut off leaves a
  * file that the next member of the address replaces.
- * Nobody inside sees the folder. Only frames from a member's own hardware address are let out, so that none can speak as another.
+ * Nobody inside sees the folder. Only frames from a member's own hardware address are let out, so that none can pass
+ * for another's device; which IP addresses it writes in them is not looked at, as on any wire.
  * When the receiver's queue is full we wait with that frame, and go on taking in what others send: nobody waits for each other in a ring. */
 #include "run/link.h"
 

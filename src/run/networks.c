@@ -190,8 +190,12 @@ int network_create(struct store *store, const char *name, const struct network_o
 
 	if (lock < 0)
 		return -1;
-	if (!container_name_valid(name) || is_builtin(name))
-		return error_set(err, ERROR_USAGE, "'%s' is no name for a network", name);
+	if (is_builtin(name))
+		return error_set(err, ERROR_USAGE, "%s is always there", name);
+	if (!container_name_valid(name)) {
+		error_set(err, ERROR_USAGE, "'%s' is no name for a network", name);
+		return error_hint(err, "one has two or more of a-z, A-Z, 0-9, '_', '.' and '-', and begins with a letter or digit");
+	}
 	if (choose_subnet(store, options->subnet, &subnet, err) < 0 || choose_gateway(&subnet, options->gateway, &gateway, err) < 0)
 		return -1;
 	random_hex(id, ID_BYTES);
@@ -238,10 +242,11 @@ static int each_member(struct store *store, const char *network, int (*act)(cons
 	return result;
 }
 
-static int has_address(const struct container *container, const json_t *end, void *data)
+static int add_address(const struct container *container, const json_t *end, void *data)
 {
 	(void)container;
-	return str_equal(host_config_text(end, "IPAddress"), data);
+	strlist_add(data, host_config_text(end, "IPAddress"));
+	return 0;
 }
 
 static int is_running(const struct container *container, const json_t *end, void *data)
@@ -262,14 +267,17 @@ static int exists(const struct container *container, const json_t *end, void *da
 /* The lowest that is free; never the first (the network), the last (broadcast), or the gateway's. */
 static int choose_address(struct store *store, const json_t *network, char out[INET_ADDRSTRLEN], struct error *err)
 {
-	const char *name = host_config_text(network, "Name"), *gateway = host_config_text(network, "Gateway");
+	struct strlist taken _cleanup_(strlist_free) = { 0 };
+	const char *name = host_config_text(network, "Name");
 	struct subnet subnet;
 
 	if (read_subnet(network, &subnet, err) < 0)
 		return -1;
+	strlist_add(&taken, host_config_text(network, "Gateway"));
+	each_member(store, name, add_address, &taken);
 	for (uint32_t host = 1; host < ~mask_of(subnet.prefix); host++) {
 		print_address(subnet.base + host, out);
-		if (!str_equal(out, gateway) && !each_member(store, name, has_address, out))
+		if (!strlist_has(&taken, out))
 			return 0;
 	}
 	return error_set(err, ERROR_NO_SPACE, "the network %s has no address left", name);

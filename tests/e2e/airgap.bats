@@ -23,7 +23,7 @@ teardown_file() {
 }
 
 @test "the file: names, a window that K3s' decoder takes, the same bytes each time" {
-  [ "$(tail -n 1 "$T/said")" = "$T/images.tar.zst: 1 images" ]
+  [ "$(tail -n 1 "$T/said")" = "$T/images.tar.zst: 1 image" ]
   tar --zstd -xOf "$T/images.tar.zst" index.json | jq -e '.manifests[0].annotations."io.containerd.image.name" == "docker.io/rancher/mirrored-pause:3.6"'
   tar --zstd -xOf "$T/images.tar.zst" manifest.json | jq -e '.[0].RepoTags == ["rancher/mirrored-pause:3.6"]'
   zstd -dq --memory=32MB -c "$T/images.tar.zst" >"$T/images.tar"

@@ -54,7 +54,7 @@ sampan help restart'
   local command
   diff <(sampan help | awk '/^  [a-z]/ { print $1 }') <(words '')
   for command in $(words ''); do
-    diff <(sampan "$command" --help | grep -oP '^  (-., |    )--\K[a-z0-9-]+' | sort -u) <(words "$command" -- | sed 's/^--//' | sort -u) || { echo "$command"; return 1; }
+    diff <(sampan "$command" --help | grep -oP '^  (-., |    )--\K[a-z0-9-]+' | sort -u) <(words "$command" -- | sed 's/^--//' | sort) || { echo "$command"; return 1; }
   done
 }
 

@@ -193,6 +193,10 @@ inside() { "$SAMPAN" exec "$n" "$@"; }
   for blob in "$OUT"/image/blobs/sha256/*; do tar -tzf "$blob" 2>/dev/null || true; done >"$OUT/list"
   run ! grep -E "resolv.conf|etc/host|^proc|^sys|^dev" "$OUT/list"
   grep -q 'etc/.wh.group' "$OUT/list"
+  # what can't be is said before anything stands still
+  "$SAMPAN" events --since 1h --until 0s -f "container=$n" -f event=pause >"$OUT/before"
+  run ! "$SAMPAN" commit -c 'CMDD x' "$n"
+  "$SAMPAN" events --since 1h --until 0s -f "container=$n" -f event=pause | diff "$OUT/before" -
   # of one that has ended, without a name
   "$SAMPAN" stop -t 0 "$n"
   id=$("$SAMPAN" commit "$n")

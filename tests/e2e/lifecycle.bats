@@ -197,6 +197,7 @@ teardown_file() { remove_containers; }
   "$SAMPAN" volume create "$n-free"
   "$SAMPAN" run --name "$n" --network host -v "$n-kept:/data" native:1 sh -c 'echo kept >/data/file'
   [[ $("$SAMPAN" volume ls) == *"$n-free"*"$n-kept"* ]]
+  [[ $("$SAMPAN" volume ls --format '{{.Name}}') == *"$n-free"$'\n'*"$n-kept"* ]]
   [ "$(cat "$("$SAMPAN" volume inspect -f '{{.Mountpoint}}' "$n-kept")/file")" = kept ]
   run "$SAMPAN" volume rm "$n-kept"
   [ "$status" -eq 1 ]

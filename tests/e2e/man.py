@@ -43,6 +43,11 @@ def options_of_command(command):
     return found
 
 
+def parts_of(command):
+    """Those that are commands of their own: they have a --help of their own."""
+    return [part for part in words(command) if re.fullmatch("[a-z]+", part) and ask(command, part, "--help") != ask(command, "--help")]
+
+
 def unescape(text):
     return re.sub(r"\\(.)", r"\1", text)
 
@@ -89,6 +94,7 @@ def check_commands(pages):
         about = [c for c in commands if name in of_command.get(c, [])]
         check_options(name, options_of_page(pages[name]), set().union(*(options_of_command(c) for c in about)))
         check(f"{name} shows how to call it", ", ".join(c for c in about if f"*sampan {c}" not in pages[name]))
+        check(f"{name} has the parts of its commands", ", ".join(p for c in about for p in parts_of(c) if f"*sampan {c} {p}*" not in pages[name]))
     overview = pages["sampan.1"]
     check_options("sampan.1", options_of_page(overview), options_of_help(ask("version", "--help"), "Every command takes:"))
     check("sampan.1 names every command", ", ".join(set(commands) ^ set(re.findall(r"^\*sampan-(.*)\*\(1\)$", overview, re.M))))

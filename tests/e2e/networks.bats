@@ -185,3 +185,16 @@ link_of() { cat "$(dirname "$("$SAMPAN" inspect -f '{{.LogPath}}' "$1")")"/link-
   run "$SAMPAN" run --rm --network-alias x native:1 true
   [ "$status" -eq 2 ]
 }
+
+@test "network ls --format prints a template, and refuses what is none; a name that can't be says why" {
+  n=$(name)
+  "$SAMPAN" network create "$n"
+  [[ $("$SAMPAN" network ls --format '{{.ID}} {{.Name}} {{.Driver}}') == *" $n sampan"* ]]
+  run "$SAMPAN" network ls --format jsn
+  [ "$status" -eq 2 ]
+  [[ $output == *"not 'jsn'"* ]]
+  run "$SAMPAN" network create x
+  [ "$status" -eq 2 ]
+  [[ $output == *"two or more of"* ]]
+  "$SAMPAN" network rm "$n"
+}

@@ -233,8 +233,7 @@ static bool starts_programs(const struct maker *maker, const struct program *pro
 	return run_alone(maker, program, "sh", shell, &said) == 0 && str_equal(said.data, "127\n") && run_alone(maker, program, "env", env, &none) < 0 && !none.len;
 }
 
-/* Not inlined: gcc 12 then takes whole->path for one that may be NULL, and warns. */
-__attribute__((noinline)) static int add_applets(struct choice *choice, const struct program *whole, const char *names, struct error *err)
+static int add_applets(struct choice *choice, const struct program *whole, const char *names, struct error *err)
 {
 	struct strlist list _cleanup_(strlist_free) = { 0 };
 
@@ -242,7 +241,7 @@ __attribute__((noinline)) static int add_applets(struct choice *choice, const st
 	for (size_t i = 0; i < list.len; i++) {
 		const char *name = list.items[i];
 		bool shell = str_equal(name, "sh") || str_equal(name, "ash"), awk = str_equal(name, "awk");
-		_cleanup_(freep) char *path = xprintf("%s" TWIN_APPLET "%s", whole->path, name);
+		_cleanup_(freep) char *path = xprintf("%s" TWIN_APPLET "%s", whole->path ? whole->path : "", name); /* never NULL; gcc 12 thinks so */
 		struct program program _cleanup_(program_clear) = { .file = whole->file, .path = path, .twin = whole->twin, .to = xstrdup(whole->to), .needs = whole->needs };
 		if (add_row(choice, &program, shell ? "dash" : awk ? "mawk" : name, err) < 0)
 			return -1;
@@ -256,12 +255,12 @@ static int add_program(struct choice *choice, const char *package, const char *n
 	_cleanup_(freep) char *path = NULL, *host_path = NULL;
 	_cleanup_(freep) char *file = find_in(maker, maker->source->foreign, package, command_folders, name, &path);
 	_cleanup_(freep) char *twin = find_in(maker, maker->source->host, package, command_folders, name, &host_path);
-	struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = applets ? TWIN_APPLETS : TWIN_PLAIN, .needs = needs };
 
 	if (!file || !twin || !path || !str_equal(path, host_path) || !is_for_musl(twin)) {
 		maker_skip(choice->maker, name, xstrdup("its package has no program of the name that musl's loader starts"));
 		return 0;
 	}
+	struct program program _cleanup_(program_clear) = { .file = file, .path = path, .twin = twin, .kind = applets ? TWIN_APPLETS : TWIN_PLAIN, .needs = needs };
 	program.to = xprintf("bin/%s/%s", package, name);
 	if (!applets)
 		return add_row(choice, &program, name, err);

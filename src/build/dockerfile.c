@@ -186,7 +186,7 @@ int dockerfile_parse_instruction(const char *text, char escape, struct instructi
 	if (instruction_parse(&statement, escape, &instruction, err) < 0)
 		return -1;
 	if (instruction.kind == INSTRUCTION_FROM || instruction.kind == INSTRUCTION_ONBUILD || instruction.kind == INSTRUCTION_MAINTAINER)
-		return error_set(err, ERROR_INVALID, "%s can't be an ONBUILD trigger, nor a --change", instruction_kind_name(instruction.kind));
+		return error_set(err, ERROR_INVALID, "%s isn't allowed as an ONBUILD trigger or a --change", instruction_kind_name(instruction.kind));
 	found = lexer_next(&lexer, &rest, err);
 	if (found)
 		return found < 0 ? -1 : error_set(err, ERROR_INVALID, "there is more than one instruction");

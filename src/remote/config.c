@@ -319,6 +319,14 @@ static int config_lookup(const char *path, const char *registry, const char *rep
 	return has;
 }
 
+/* podman's for this user. The folder is root's alone on many machines; what can't be there isn't looked for. */
+static char *runtime_file(void)
+{
+	_cleanup_(freep) char *folder = xprintf("/run/containers/%u", (unsigned)geteuid());
+
+	return access(folder, X_OK) == 0 ? path_join(folder, "auth.json") : NULL;
+}
+
 /* Where the credentials may be, in order of preference. */
 static void config_files(const struct remote_options *options, struct strlist *ret)
 {
@@ -326,7 +334,7 @@ static void config_files(const struct remote_options *options, struct strlist *r
 		xstrdup(getenv("REGISTRY_AUTH_FILE")),
 		path_from("DOCKER_CONFIG", ".docker", "config.json"),
 		path_from("XDG_RUNTIME_DIR", NULL, "containers/auth.json"),
-		xprintf("/run/containers/%u/auth.json", (unsigned)geteuid()),
+		runtime_file(),
 		path_from("XDG_CONFIG_HOME", ".config", "containers/auth.json"),
 	};
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "run/child.h"
 #include "run/diff.h"
 #include "run/event.h"
@@ -18,7 +19,7 @@ enum { BLOCK_SIZE = 128 << 10 };
 struct packing {
 	struct view view;
 	struct strlist skip;
-	int to;
+	int to, from; /* a pipe's ends; who writes must not keep the other one open */
 };
 
 static int write_out(void *data, const void *bytes, size_t len, struct error *err)
@@ -34,6 +35,7 @@ static int work_pack(void *data, struct error *err)
 	struct archive_options options = { .epoch = -1, .skip = &packing->skip };
 	_cleanup_(freep) char *path = path_join(packing->view.container->dir, "upper");
 
+	close(packing->from);
 	if (view_enter(&packing->view, err) < 0)
 		return -1;
 	/* one that was never started has none yet */
@@ -52,6 +54,8 @@ static int pass_on(int from, archive_write_fn *write, void *to, struct error *er
 	while ((n = read(from, block, BLOCK_SIZE)) != 0) {
 		if (n < 0 && errno != EINTR)
 			return error_errno(err, errno, "cannot read from a pipe");
+		if (interrupt_check(err) < 0)
+			return -1;
 		if (n > 0 && write(to, block, (size_t)n, err) < 0)
 			return -1;
 	}
@@ -67,6 +71,7 @@ static int produce(void *data, archive_write_fn *write, void *to, struct error *
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "cannot make a pipe");
 	packing->to = ends[1];
+	packing->from = ends[0];
 	int started = child_start(work_pack, packing, &child, err);
 	close(ends[1]);
 	int result = started < 0 ? -1 : pass_on(ends[0], write, to, err);

@@ -155,6 +155,7 @@ static int decide_target(const struct place *from, const struct place *to, const
 
 struct making {
 	int dir, to;
+	int from; /* the pipe's other end, which the child has as well and mustn't: without readers the pipe tells who writes */
 	const char *name, *as;
 	bool broken; /* nobody reads any more, who says why himself */
 };
@@ -175,6 +176,7 @@ static int make_archive(void *data, struct error *err)
 	struct making *making = data;
 
 	signal(SIGPIPE, SIG_IGN);
+	close(making->from);
 	int result = tree_archive(making->dir, making->name, making->as, write_out, making, err);
 	return making->broken ? 0 : result;
 }
@@ -204,6 +206,7 @@ static int pass(struct making *making, int ends[2], const struct place *to, cons
 	struct child child;
 
 	making->to = ends[1];
+	making->from = ends[0];
 	if (child_start(make_archive, making, &child, err) < 0)
 		return -1;
 	fd_close(&ends[1]);

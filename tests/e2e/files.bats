@@ -105,6 +105,15 @@ inside() { "$SAMPAN" exec "$n" "$@"; }
   [ "$(cat f)" = hello ]
 }
 
+@test "cp onto a full disk fails, and doesn't wait for a reader of its own archive" {
+  n=$(name) && busy "$n"
+  inside dd if=/dev/zero of=/big bs=1M count=8
+  mkdir full
+  run timeout 20 unshare -m sh -c 'mount -t tmpfs -o size=1m tmpfs full && "$0" cp "$1:/big" full/' "$SAMPAN" "$n"
+  [ "$status" -eq 1 ]
+  [[ $output == *"No space left"* ]]
+}
+
 @test "cp: volumes are seen as in the container, running and stopped; read-only ones stay so" {
   n=$(name)
   mkdir "$OUT/bind"

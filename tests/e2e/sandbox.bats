@@ -130,7 +130,7 @@ needs_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
 }
 
 @test "few open files are allowed: fewer places, and a crowd keeps nobody out" {
-  (ulimit -n 640 && "$SAMPAN" --root "$T/plain" serve --listen 127.0.0.1:0 >"$T/few.log" 2>&1 3>&- & echo $! >"$T/few.pid")
+  (ulimit -n 640; "$SAMPAN" --root "$T/plain" serve --listen 127.0.0.1:0 >"$T/few.log" 2>&1 3>&- & echo $! >"$T/few.pid")
   for _ in {1..100}; do ! grep -q ': serving' "$T/few.log" || break; sleep 0.05; done
   grep -q 'only [0-9]* connections at once' "$T/few.log"
   python3 - "$(sed -n 's/.*http:..127.0.0.1://p' "$T/few.log")" <<'END'

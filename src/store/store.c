@@ -169,8 +169,12 @@ static struct store *store_new(void)
 
 static int open_failed(const struct store *store, struct error *err)
 {
+	bool read_only = store->dir >= 0 && faccessat(store->dir, ".", W_OK, AT_EACCESS) < 0 && errno == EROFS;
+
 	error_wrap(err, "cannot open the store %s", store->path);
-	if (err && err->code == ERROR_DENIED)
+	if (read_only)
+		error_hint(err, "its disk is mounted read-only: mount it writable, or choose another folder with --root");
+	else if (err && err->code == ERROR_DENIED)
 		error_hint(err, "give it to this user with 'chown -R %u %s', choose another folder with --root, or become root", (unsigned)geteuid(), store->path);
 	else if (err && err->code == ERROR_CORRUPT)
 		error_hint(err, "'sampan fsck --rebuild' makes the database anew from the blobs");

@@ -105,3 +105,12 @@ fill() { dd if=/dev/zero of="$T/small/ballast" bs=4k status=none 2>/dev/null || 
   is "$(ask "http://$REGISTRY/v2/a/manifests/2")" 200
   end "$REGISTRY_PID"
 }
+
+@test "a disk that is mounted read-only: commands and the server say so, and how to go on" {
+  [ "$(id -u)" = 0 ] || skip "needs root to mount"
+  "$SAMPAN" --root "$T/fixed" images
+  for command in images "serve --listen 127.0.0.1:0"; do
+    run -1 unshare -m sh -c 'mount --bind "$2" "$2" && mount -o remount,ro,bind "$2" && exec "$0" --root "$2" $1' "$SAMPAN" "$command" "$T/fixed"
+    [[ $output == *"Read-only file system"*"mount it writable, or choose another folder with --root"* ]]
+  done
+}

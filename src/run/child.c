@@ -71,6 +71,35 @@ int child_start(int (*work)(void *data, struct error *err), void *data, struct c
 	return 0;
 }
 
+struct piped {
+	int (*work)(void *data, int to, struct error *err);
+	void *data;
+	int ends[2];
+};
+
+static int work_piped(void *data, struct error *err)
+{
+	const struct piped *piped = data;
+
+	close(piped->ends[0]);
+	return piped->work(piped->data, piped->ends[1], err);
+}
+
+int child_start_piped(int (*work)(void *data, int to, struct error *err), void *data, struct child *ret, int *ret_from, struct error *err)
+{
+	struct piped piped = { .work = work, .data = data };
+
+	if (pipe2(piped.ends, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "cannot make a pipe");
+	int result = child_start(work_piped, &piped, ret, err);
+	close(piped.ends[1]);
+	if (result < 0)
+		close(piped.ends[0]);
+	else
+		*ret_from = piped.ends[0];
+	return result;
+}
+
 static char *read_text(int from, unsigned len)
 {
 	char *text = len ? xcalloc(len + 1, 1) : NULL;

@@ -13,6 +13,9 @@ struct child {
 /* Runs work(data) in a child that dies with us (PR_SET_PDEATHSIG). It may return any number >= 0 or fail as every function does; it
  * mustn't use the store's database. */
 int child_start(int (*work)(void *data, struct error *err), void *data, struct child *ret, struct error *err);
+/* The same with a pipe: what work writes to `to`, we read from *ret_from (ours to close), which ends when the child does. Nobody else has it open,
+ * the child not even the end that we read: closing it ends a child that still writes. */
+int child_start_piped(int (*work)(void *data, int to, struct error *err), void *data, struct child *ret, int *ret_from, struct error *err);
 /* In the child, after what changes credentials (a new user namespace): the kernel has forgotten who it dies with. */
 void child_die_with_parent(void);
 /* Waits; the result is the work's. Interrupts of ours are not passed on. */

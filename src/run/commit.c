@@ -19,30 +19,21 @@ enum { BLOCK_SIZE = 128 << 10 };
 struct packing {
 	struct view view;
 	struct strlist skip;
-	int to, from; /* a pipe's ends; who writes must not keep the other one open */
 };
 
-static int write_out(void *data, const void *bytes, size_t len, struct error *err)
-{
-	const struct packing *packing = data;
-
-	return fd_write_all(packing->to, bytes, len, "a pipe", err);
-}
-
-static int work_pack(void *data, struct error *err)
+static int work_pack(void *data, int to, struct error *err)
 {
 	struct packing *packing = data;
 	struct archive_options options = { .epoch = -1, .skip = &packing->skip };
 	_cleanup_(freep) char *path = path_join(packing->view.container->dir, "upper");
 
-	close(packing->from);
 	if (view_enter(&packing->view, err) < 0)
 		return -1;
 	/* one that was never started has none yet */
 	if (dir_make(AT_FDCWD, path, 0755, err) < 0)
 		return -1;
 	_cleanup_(fd_close) int upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return upper < 0 ? error_errno(err, errno, "cannot open %s", path) : layer_archive_with(upper, &options, write_out, packing, err);
+	return upper < 0 ? error_errno(err, errno, "cannot open %s", path) : layer_archive_with(upper, &options, archive_write_fd, &to, err);
 }
 
 /* What the child makes goes on to the layer. */
@@ -64,20 +55,13 @@ static int pass_on(int from, archive_write_fn *write, void *to, struct error *er
 
 static int produce(void *data, archive_write_fn *write, void *to, struct error *err)
 {
-	struct packing *packing = data;
 	struct child child;
-	int ends[2];
+	int from;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "cannot make a pipe");
-	packing->to = ends[1];
-	packing->from = ends[0];
-	int started = child_start(work_pack, packing, &child, err);
-	close(ends[1]);
-	int result = started < 0 ? -1 : pass_on(ends[0], write, to, err);
-	close(ends[0]);
-	if (started < 0)
+	if (child_start_piped(work_pack, data, &child, &from, err) < 0)
 		return -1;
+	int result = pass_on(from, write, to, err);
+	close(from);
 	return child_wait(&child, result < 0 ? NULL : err) < 0 ? -1 : result;
 }
 

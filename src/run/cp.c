@@ -155,7 +155,6 @@ static int decide_target(const struct place *from, const struct place *to, const
 
 struct making {
 	int dir, to;
-	int from; /* the pipe's other end, which the child has as well and mustn't: without readers the pipe tells who writes */
 	const char *name, *as;
 	bool broken; /* nobody reads any more, who says why himself */
 };
@@ -171,12 +170,12 @@ static int write_out(void *data, const void *bytes, size_t len, struct error *er
 	return result;
 }
 
-static int make_archive(void *data, struct error *err)
+static int make_archive(void *data, int to, struct error *err)
 {
 	struct making *making = data;
 
 	signal(SIGPIPE, SIG_IGN);
-	close(making->from);
+	making->to = to;
 	int result = tree_archive(making->dir, making->name, making->as, write_out, making, err);
 	return making->broken ? 0 : result;
 }
@@ -200,43 +199,27 @@ static int prepare(const struct place *from, const char *as, int to, struct maki
 	return ret->dir < 0 ? -1 : 0;
 }
 
-static int pass(struct making *making, int ends[2], const struct place *to, const char *prefix, bool own, struct error *err)
+static int copy_between(const struct place *from, const struct place *to, bool own, struct error *err)
 {
 	struct error why _cleanup_(error_clear) = { 0 };
+	struct making making;
 	struct child child;
+	const char *prefix, *as;
+	int archive;
 
-	making->to = ends[1];
-	making->from = ends[0];
-	if (child_start(make_archive, making, &child, err) < 0)
+	if (decide_target(from, to, &prefix, &as, err) < 0 || prepare(from, as, -1, &making, err) < 0)
 		return -1;
-	fd_close(&ends[1]);
-	ends[1] = -1;
-	int result = tree_extract(ends[0], to->root, prefix, own, err);
-	fd_close(&ends[0]);
-	ends[0] = -1;
+	_cleanup_(fd_close) int dir = making.dir;
+	if (child_start_piped(make_archive, &making, &child, &archive, err) < 0)
+		return -1;
+	int result = tree_extract(archive, to->root, prefix, own, err);
+	close(archive);
 	if (child_wait(&child, &why) == 0)
 		return result;
 	/* an archive that breaks off is the consequence, not the cause */
 	error_clear(err);
 	error_move(err, &why);
 	return -1;
-}
-
-static int copy_between(const struct place *from, const struct place *to, bool own, struct error *err)
-{
-	struct making making;
-	const char *prefix, *as;
-	int ends[2];
-
-	if (decide_target(from, to, &prefix, &as, err) < 0 || prepare(from, as, -1, &making, err) < 0)
-		return -1;
-	_cleanup_(fd_close) int dir = making.dir;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "cannot make a pipe");
-	int result = pass(&making, ends, to, prefix, own, err);
-	fd_close(&ends[0]);
-	fd_close(&ends[1]);
-	return result;
 }
 
 /* ---- the four ways ---- */

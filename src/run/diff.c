@@ -173,11 +173,6 @@ static int compare(const void *a, const void *b)
 	return strcmp(one->path, other->path);
 }
 
-struct work {
-	struct view view;
-	int to;
-};
-
 static int send_all(const struct differ *differ, int to, struct error *err)
 {
 	for (size_t i = 0; i < differ->len; i++) {
@@ -188,24 +183,24 @@ static int send_all(const struct differ *differ, int to, struct error *err)
 	return 0;
 }
 
-static int work_diff(void *data, struct error *err)
+static int work_diff(void *data, int to, struct error *err)
 {
-	const struct work *work = data;
+	const struct view *view = data;
 	struct differ differ _cleanup_(differ_clear) = { 0 };
-	_cleanup_(freep) char *path = path_join(work->view.container->dir, "upper");
-	_cleanup_(fd_close) int image = view_open_image(&work->view, err), upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(freep) char *path = path_join(view->container->dir, "upper");
+	_cleanup_(fd_close) int image = view_open_image(view, err), upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool touched = false;
 
 	if (image < 0)
 		return -1;
 	if (upper < 0) /* never started: nothing can have changed */
 		return errno == ENOENT ? 0 : error_errno(err, errno, "cannot open %s", path);
-	mountpoints_of(work->view.container, &differ.mountpoints);
+	mountpoints_of(view->container, &differ.mountpoints);
 	if (walk(&differ, upper, image, "", &touched, err) < 0)
 		return -1;
 	if (differ.len)
 		qsort(differ.changes, differ.len, sizeof *differ.changes, compare);
-	return send_all(&differ, work->to, err);
+	return send_all(&differ, to, err);
 }
 
 /* Each is its kind, its path and a NUL. */
@@ -223,21 +218,14 @@ int container_diff(struct store *store, const char *name, void (*report)(void *d
 {
 	struct container container _cleanup_(container_clear) = { 0 };
 	struct buf text _cleanup_(buf_free) = { 0 };
-	struct work work = { .view = { store, &container, { 0 } } };
+	struct view view = { store, &container, { 0 } };
 	_cleanup_(fd_close) int from = -1;
 	struct child child;
-	int ends[2];
 
 	if (container_open(store, name, &container, err) < 0)
 		return -1;
-	container_status(&container, &work.view.status);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "cannot make a pipe");
-	from = ends[0];
-	work.to = ends[1];
-	int started = child_start(work_diff, &work, &child, err);
-	close(ends[1]);
-	if (started < 0)
+	container_status(&container, &view.status);
+	if (child_start_piped(work_diff, &view, &child, &from, err) < 0)
 		return -1;
 	int received = receive(from, &text, err);
 	if (child_wait(&child, received < 0 ? NULL : err) < 0 || received < 0)

@@ -12,19 +12,12 @@ struct export {
 	int to;
 };
 
-static int write_out(void *data, const void *bytes, size_t len, struct error *err)
-{
-	const struct export *export = data;
-
-	return fd_write_all(export->to, bytes, len, "the archive", err);
-}
-
 static int work_export(void *data, struct error *err)
 {
 	struct export *export = data;
 	_cleanup_(fd_close) int tree = view_open_tree(&export->view, err);
 
-	return tree < 0 ? -1 : layer_archive(tree, -1, write_out, export, err);
+	return tree < 0 ? -1 : layer_archive(tree, -1, archive_write_fd, &export->to, err);
 }
 
 int container_export(struct store *store, const char *name, int to, struct error *err)

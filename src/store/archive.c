@@ -434,6 +434,13 @@ static int write_children(struct writer *w, int dir, const char *above, struct e
 	return 0;
 }
 
+int archive_write_fd(void *data, const void *bytes, size_t len, struct error *err)
+{
+	const int *fd = data;
+
+	return fd_write_all(*fd, bytes, len, "the archive", err);
+}
+
 int layer_archive_with(int dir, const struct archive_options *options, archive_write_fn *write, void *data, struct error *err)
 {
 	struct writer w _cleanup_(writer_clear) = { .epoch = options->epoch, .skip = options->skip, .write = write, .data = data,

@@ -41,6 +41,7 @@ struct layer_limits {
 int layer_extract(int source, int dir, bool apply_whiteouts, const struct layer_limits *limits, struct digest *ret_diff_id, struct error *err);
 /* Writes the tree as an uncompressed tar through `write`; returns -1 as soon as it does. Overlay whiteouts become .wh. entries. */
 typedef int archive_write_fn(void *data, const void *bytes, size_t len, struct error *err);
+archive_write_fn archive_write_fd; /* data: a pointer to the descriptor */
 int layer_archive(int dir, int64_t epoch, archive_write_fn *write, void *data, struct error *err);
 struct archive_options {
 	int64_t epoch;

@@ -4,7 +4,6 @@ Each round boots a board for each of them, with an empty disk, and starts it at 
 peak, and one blob pushed and pulled. The best of the rounds counts. (Both boot the same,
 but no two boots take the same time: what the server adds to it is a row of its own.) A board that is emulated is slow, and slower beside other work: compare the columns."""
 import argparse
-import http.client
 import os
 import shutil
 import sys
@@ -15,7 +14,7 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 sys.path.insert(0, os.path.join(TOP, "tests", "board"))
 from board import Board
 from disk import empty_ext4
-from servers import sha256
+from servers import Client, sha256
 
 ask = argparse.ArgumentParser()
 ask.add_argument("--size", type=int, default=32)
@@ -23,15 +22,6 @@ ask.add_argument("--rounds", type=int, default=2)
 args = ask.parse_args()
 FOLDER = os.path.join(os.environ.get("CROSS", os.path.join(TOP, "build-cross")), "board")
 work = tempfile.mkdtemp(prefix="sampan-bench.")
-
-
-def answer(client, method, path, body=None, headers=None, expect=(200, 201, 202)):
-    client.request(method, path, body, headers or {})
-    got = client.getresponse()
-    text = got.read()
-    if got.status not in expect:
-        sys.exit(f"{method} {path}: {got.status} {text[:300]}")
-    return got, text
 
 
 def memory(board, name, key):
@@ -50,17 +40,15 @@ def measure(name, empty, blob):
         board.wait("MARK up")
         time.sleep(5)
         result["idle"] = memory(board, name, "VmRSS")
-        client = http.client.HTTPConnection("127.0.0.1", board.ports[5000], timeout=600)
-        location = answer(client, "POST", "/v2/box/blobs/uploads/", b"")[0].headers["Location"]
-        location = location[location.index("/v2/"):]
-        location += ("&" if "?" in location else "?") + "digest=" + sha256(blob)
+        client = Client(board.ports[5000], timeout=600)
+        address = client.upload_url("box", sha256(blob))
         began = time.time()
-        answer(client, "PUT", location, blob, {"Content-Type": "application/octet-stream"})
+        client.ask("PUT", address, blob, {"Content-Type": "application/octet-stream"})
         result["push"] = args.size / (time.time() - began)
         result["pull"] = 0
         for _ in range(5):
             began = time.time()
-            if answer(client, "GET", f"/v2/box/blobs/{sha256(blob)}")[1] != blob:
+            if client.ask("GET", f"/v2/box/blobs/{sha256(blob)}")[1] != blob:
                 sys.exit(f"{name}: other bytes")
             result["pull"] = max(result["pull"], args.size / (time.time() - began))
         result["peak"] = memory(board, name, "VmHWM")

@@ -54,7 +54,7 @@ def make_file(path, megabytes, first=b""):
 # ---- large blobs ----
 
 def put_file(server, repository, path, digest):
-    client = Client(server)
+    client = Client(server.port)
     target = server.url + client.upload_url(repository, digest)
     client.close()
     run("curl", "-sf", "-X", "PUT", "-H", "Expect:", "-T", path, target)
@@ -143,7 +143,7 @@ def many_layers(options, top):
 
 def catalog(server, page, note_pages=False):
     """Walks it as clients do, by the Link headers; returns the number of names."""
-    client, path, found = Client(server), f"/v2/_catalog?n={page}", 0
+    client, path, found = Client(server.port), f"/v2/_catalog?n={page}", 0
     while path:
         start = time.perf_counter()
         answer, text = client.ask("GET", path)
@@ -168,10 +168,10 @@ def small_answers(options, top):
     folders = {who: f"{top}/{who}-many" for who in REGISTRIES}
     with Server("sampan", folders["sampan"]) as server:
         fill_sampan(server, options.repositories)
-        layer = json.loads(Client(server).ask("GET", f"/v2/{name}/manifests/1", headers={"Accept": MANIFEST})[1])["layers"][0]["digest"]
+        layer = json.loads(Client(server.port).ask("GET", f"/v2/{name}/manifests/1", headers={"Accept": MANIFEST})[1])["layers"][0]["digest"]
     with Server("docker-registry", folders["docker-registry"]) as server:
         fill_distribution(server, options.repositories)
-        peer_layer = json.loads(Client(server).ask("GET", f"/v2/{name}/manifests/1", headers={"Accept": MANIFEST})[1])["layers"][0]["digest"]
+        peer_layer = json.loads(Client(server.port).ask("GET", f"/v2/{name}/manifests/1", headers={"Accept": MANIFEST})[1])["layers"][0]["digest"]
     with open(f"{top}/nginx/small", "wb") as file:
         file.write(os.urandom(4096))
     targets = {"sampan": (f"/v2/{name}/manifests/1", f"/v2/{name}/blobs/{layer}"),
@@ -200,7 +200,7 @@ class Prober(threading.Thread):
 
     def __init__(self, server, path):
         super().__init__()
-        self.client, self.path, self.times, self.ended = Client(server), path, [], False
+        self.client, self.path, self.times, self.ended = Client(server.port), path, [], False
 
     def run(self):
         while not self.ended:
@@ -216,7 +216,7 @@ class Prober(threading.Thread):
 def collection(options, top):
     """What nothing leads to any more is taken away while 32 connections read: how long does a GET wait, before and meanwhile?"""
     with Server("sampan", f"{top}/sampan-gc") as server:
-        small = Client(server).put_image("kept", "1")[0][1][1]
+        small = Client(server.port).put_image("kept", "1")[0][1][1]
         for number in range(options.rounds):
             def fill(client, name):
                 data = b"%d %d " % (number, name) + os.urandom(500)

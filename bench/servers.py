@@ -94,8 +94,8 @@ class Server:
 class Client(http.client.HTTPConnection):
     """A connection that is kept, and says what it did not expect."""
 
-    def __init__(self, server):
-        super().__init__("127.0.0.1", server.port, timeout=120)
+    def __init__(self, port, timeout=120):
+        super().__init__("127.0.0.1", port, timeout=timeout)
 
     def ask(self, method, path, body=None, headers=None, expect=(200, 201, 202)):
         if self.sock is None:
@@ -134,7 +134,7 @@ def in_parallel(count, server, work):
     numbers, failures = iter(range(count)), []
 
     def worker():
-        client = Client(server)
+        client = Client(server.port)
         try:
             for number in numbers_of():
                 work(client, number)
@@ -167,7 +167,7 @@ def repository_name(number):
 
 def fill_sampan(server, count):
     """As clients do it: a mount, then the manifest."""
-    with_image = Client(server)
+    with_image = Client(server.port)
     entries, text = with_image.put_image("seed", "1")
 
     def fill(client, number):
@@ -181,7 +181,7 @@ def fill_sampan(server, count):
 
 def fill_distribution(server, count):
     """Writes what a push would have written, since that takes minutes: its folders are its only index."""
-    entries, text = Client(server).put_image("seed", "1")
+    entries, text = Client(server.port).put_image("seed", "1")
     manifest = sha256(text)
 
     def link(name, path, digest):

@@ -17,18 +17,24 @@ twins_base() { # PACKAGE…
   touch "$T/ready"
 }
 
-# The mirror of this machine's apt, in a state that can be installed from.
-twins_mirror() { # ARCHITECTURE…
-  local n
-  python3 "$TOP/tests/mirror.py" --cache "$T/mirror" - trixie "$@" "$(dpkg --print-architecture)" >"$T/mirror.port" 2>"$T/mirror.log" 3>&- &
-  echo $! >"$T/mirror.pid"
-  for ((n = 0; n < 1200; n++)); do
-    [ -s "$T/mirror.port" ] && return 0
-    kill -0 "$(cat "$T/mirror.pid")" 2>/dev/null || break
+# A server that the tests play: it prints its port, in $T/NAME.port, once it is ready.
+played() { # NAME SECONDS SCRIPT ARGUMENT…
+  local n name=$1 seconds=$2
+  shift 2
+  python3 "$@" >"$T/$name.port" 2>"$T/$name.log" 3>&- &
+  echo $! >"$T/$name.pid"
+  for ((n = 0; n < seconds * 10; n++)); do
+    [ -s "$T/$name.port" ] && return 0
+    kill -0 "$(cat "$T/$name.pid")" 2>/dev/null || break
     sleep 0.1
   done
-  cat "$T/mirror.log"
+  cat "$T/$name.log"
   return 1
+}
+
+# The mirror of this machine's apt, in a state that can be installed from.
+twins_mirror() { # ARCHITECTURE…
+  played mirror 120 "$TOP/tests/mirror.py" --cache "$T/mirror" - trixie "$@" "$(dpkg --print-architecture)"
 }
 
 verified() { # CASE

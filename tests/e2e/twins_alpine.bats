@@ -11,13 +11,7 @@ setup_file() {
   { command -v riscv64-linux-gnu-gcc && command -v make; } >/dev/null || { echo "no gcc-riscv64-linux-gnu or make" >"$T/emulator"; return 0; }
   twins_mirror riscv64
   mkdir "$T/alpine" "$T/context"
-  python3 "$TOP/tests/e2e/alpine.py" "http://127.0.0.1:$(cat "$T/mirror.port")" "$T/alpine" >"$T/alpine.port" 2>"$T/alpine.log" 3>&- &
-  echo $! >"$T/alpine.pid"
-  for ((n = 0; n < 6000; n++)); do
-    [ ! -s "$T/alpine.port" ] || break
-    kill -0 "$(cat "$T/alpine.pid")" || { cat "$T/alpine.log"; return 1; }
-    sleep 0.1
-  done
+  played alpine 600 "$TOP/tests/e2e/alpine.py" "http://127.0.0.1:$(cat "$T/mirror.port")" "$T/alpine"
   head -c 100000 "$SAMPAN" >"$T/context/data"
   cp "$T/alpine/root.tar" "$T/context"
   touch "$T/ready"

@@ -10,13 +10,7 @@ setup_file() {
   [ "$(dpkg --print-architecture)" = amd64 ] || { echo "the archives are made for amd64" >"$T/emulator"; return 0; }
   twins_mirror riscv64
   mkdir "$T/ubuntu"
-  python3 "$TOP/tests/e2e/ubuntu.py" "http://127.0.0.1:$(cat "$T/mirror.port")" "$T/ubuntu" >"$T/ubuntu.port" 2>"$T/ubuntu.log" 3>&- &
-  echo $! >"$T/ubuntu.pid"
-  for ((n = 0; n < 1200; n++)); do
-    [ ! -s "$T/ubuntu.port" ] || break
-    kill -0 "$(cat "$T/ubuntu.pid")" || { cat "$T/ubuntu.log"; return 1; }
-    sleep 0.1
-  done
+  played ubuntu 120 "$TOP/tests/e2e/ubuntu.py" "http://127.0.0.1:$(cat "$T/mirror.port")" "$T/ubuntu"
   touch "$T/ready"
 }
 

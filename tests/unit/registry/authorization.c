@@ -3,7 +3,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "tap.h"
+#include "cases.h"
 
 static char *describe(const char *header)
 {
@@ -21,20 +21,8 @@ static char *describe(const char *header)
 
 int main(int argc, char **argv)
 {
-	struct buf text _cleanup_(buf_free) = { 0 };
-	struct strlist lines _cleanup_(strlist_free) = { 0 };
-
-	if (argc < 2 || file_read(AT_FDCWD, argv[1], 1 << 20, &text, NULL) < 0)
+	if (!cases_check(argc < 2 ? NULL : argv[1], describe))
 		return 2;
-	strlist_split(&lines, text.data, '\n');
-	for (size_t i = 0; i < lines.len; i++) {
-		char *line = lines.items[i], *arrow = strstr(line, " -> ");
-		if (*line == '#' || !arrow)
-			continue;
-		*arrow = '\0';
-		_cleanup_(freep) char *got = describe(line);
-		is_str(got, arrow + 4, line);
-	}
 	_cleanup_(freep) char *nothing = describe(NULL);
 	is_str(nothing, "none", "no header");
 	return done();

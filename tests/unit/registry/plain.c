@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "tap.h"
+#include "cases.h"
 
 static void unescape(const char *text, struct buf *ret)
 {
@@ -50,20 +50,8 @@ static void prefixes(void)
 
 int main(int argc, char **argv)
 {
-	struct buf text _cleanup_(buf_free) = { 0 };
-	struct strlist lines _cleanup_(strlist_free) = { 0 };
-
-	if (argc < 2 || file_read(AT_FDCWD, argv[1], 1 << 20, &text, NULL) < 0)
+	if (!cases_check(argc < 2 ? NULL : argv[1], describe))
 		return 2;
-	strlist_split(&lines, text.data, '\n');
-	for (size_t i = 0; i < lines.len; i++) {
-		char *line = lines.items[i], *arrow = strstr(line, " -> ");
-		if (*line == '#' || !arrow)
-			continue;
-		*arrow = '\0';
-		_cleanup_(freep) char *got = describe(line);
-		is_str(got, arrow + 4, line);
-	}
 	prefixes();
 	return done();
 }

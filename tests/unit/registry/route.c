@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
-#include "tap.h"
+#include "cases.h"
 
 static char *describe(const char *raw)
 {
@@ -40,20 +40,8 @@ static void limits(void)
 
 int main(int argc, char **argv)
 {
-	struct buf text _cleanup_(buf_free) = { 0 };
-	struct strlist lines _cleanup_(strlist_free) = { 0 };
-
-	if (argc < 2 || file_read(AT_FDCWD, argv[1], 1 << 20, &text, NULL) < 0)
+	if (!cases_check(argc < 2 ? NULL : argv[1], describe))
 		return 2;
-	strlist_split(&lines, text.data, '\n');
-	for (size_t i = 0; i < lines.len; i++) {
-		char *line = lines.items[i], *arrow = strstr(line, " -> ");
-		if (*line == '#' || !arrow)
-			continue;
-		*arrow = '\0';
-		_cleanup_(freep) char *got = describe(line);
-		is_str(got, arrow + 4, line);
-	}
 	limits();
 	return done();
 }

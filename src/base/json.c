@@ -102,6 +102,13 @@ int json_check_keys(const json_t *object, const char *const *known, const char *
 	return 0;
 }
 
+const char *json_string_at(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
 void json_set_text(json_t *object, const char *key, const char *text)
 {
 	json_t *value = text ? json_string(text) : NULL;

@@ -32,6 +32,9 @@ int json_get_strlist(const json_t *object, const char *key, struct strlist *ret,
  * a misspelt one never goes unnoticed. */
 int json_check_keys(const json_t *object, const char *const *known, const char *what, struct error *err);
 
+/* A text of the object; "" if it isn't there or is none. Borrowed. */
+const char *json_string_at(const json_t *object, const char *key);
+
 /* For texts of foreign origin: NULL, and what is no UTF-8, is left out. */
 void json_set_text(json_t *object, const char *key, const char *text);
 /* Compact, keys in the order in which they were set. Owned by the caller. */

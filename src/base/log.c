@@ -91,3 +91,10 @@ void log_failure(const struct error *err)
 	if (err->hint && current >= LOG_LEVEL_ERROR)
 		log_info("  %s", err->hint);
 }
+
+void log_failure_collect(struct error *last, struct error *err)
+{
+	if (last->code != ERROR_NONE)
+		log_failure(last);
+	error_move(last, err);
+}

@@ -15,4 +15,6 @@ void log_debug(const char *format, ...) _printf_(1, 2); /* with a time stamp; sh
 void log_warn_once(const char *format, ...) _printf_(1, 2);
 /* "sampan: message" and, on a line of its own, the hint. */
 void log_failure(const struct error *err);
+/* For who does many things and goes on after a failure: `last` holds the newest one, the one before it is logged. Takes `err`. */
+void log_failure_collect(struct error *last, struct error *err);
 #endif

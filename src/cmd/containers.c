@@ -10,7 +10,6 @@ int containers_each(struct context *context, int argc, char **argv, int (*act)(s
 {
 	struct store *store _cleanup_(store_close) = NULL;
 	struct error last _cleanup_(error_clear) = { 0 };
-	bool failed = false;
 
 	if (store_open(context->root, &store, err) < 0)
 		return -1;
@@ -20,12 +19,10 @@ int containers_each(struct context *context, int argc, char **argv, int (*act)(s
 			puts(argv[i]);
 			continue;
 		}
-		if (failed)
-			log_failure(&last);
-		error_move(&last, &why);
-		failed = true;
+		log_failure_collect(&last, &why);
 	}
-	if (failed && err)
-		error_move(err, &last);
-	return failed ? -1 : 0;
+	if (last.code == ERROR_NONE)
+		return 0;
+	error_move(err, &last);
+	return -1;
 }

@@ -55,30 +55,23 @@ static int read_time(const char *flag, const char *text, int64_t *ret, struct er
 enum { FILTER_TYPE, FILTER_EVENT, FILTER_CONTAINER, FILTER_IMAGE, FILTER_VOLUME, FILTER_NETWORK, FILTER_LABEL };
 static const char *const filter_names[] = { "type", "event", "container", "image", "volume", "network", "label", NULL };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 static const char *attribute(const json_t *event, const char *key)
 {
-	return text_of(json_object_get(json_object_get(event, "Actor"), "Attributes"), key);
+	return json_string_at(json_object_get(json_object_get(event, "Actor"), "Attributes"), key);
 }
 
 /* Of a kind, with this name or the start of this id. */
 static bool is_actor(const json_t *event, const char *type, const char *value)
 {
-	const char *id = text_of(json_object_get(event, "Actor"), "ID");
+	const char *id = json_string_at(json_object_get(event, "Actor"), "ID");
 
-	return str_equal(text_of(event, "Type"), type) && (str_equal(attribute(event, "name"), value) || str_starts(id, value));
+	return str_equal(json_string_at(event, "Type"), type) && (str_equal(attribute(event, "name"), value) || str_starts(id, value));
 }
 
 /* "exec_start" is also "exec_start: ls". */
 static bool action_is(const json_t *event, const char *value)
 {
-	const char *action = text_of(event, "Action");
+	const char *action = json_string_at(event, "Action");
 	size_t len = strlen(value);
 
 	return str_equal(action, value) || (str_starts(action, value) && action[len] == ':');
@@ -95,7 +88,7 @@ static bool label_is(const json_t *event, const char *value)
 static bool filter_matches(const json_t *event, size_t filter, const char *value)
 {
 	switch (filter) {
-	case FILTER_TYPE: return str_equal(text_of(event, "Type"), value);
+	case FILTER_TYPE: return str_equal(json_string_at(event, "Type"), value);
 	case FILTER_EVENT: return action_is(event, value);
 	case FILTER_CONTAINER: return is_actor(event, "container", value);
 	case FILTER_IMAGE: return is_actor(event, "image", value) || str_equal(attribute(event, "image"), value);
@@ -162,8 +155,8 @@ static void print_text(const json_t *event)
 	json_object_foreach(json_object_get(json_object_get(event, "Actor"), "Attributes"), key, value)
 		buf_printf(&list, "%s%s=%s", list.len ? ", " : "", key, json_string_value(value));
 	time_print((time_t)(when / 1000000000), seconds);
-	_cleanup_(freep) char *line = xprintf("%.19s.%09lldZ %s %s %s (%s)", seconds, (long long)(when % 1000000000), text_of(event, "Type"),
-					      text_of(event, "Action"), text_of(json_object_get(event, "Actor"), "ID"), list.data ? list.data : "");
+	_cleanup_(freep) char *line = xprintf("%.19s.%09lldZ %s %s %s (%s)", seconds, (long long)(when % 1000000000), json_string_at(event, "Type"),
+					      json_string_at(event, "Action"), json_string_at(json_object_get(event, "Actor"), "ID"), list.data ? list.data : "");
 	puts(str_make_printable(line));
 }
 

@@ -25,24 +25,17 @@ static const struct option_spec options[] = {
 static const struct table_column columns[] = { { "NETWORK ID", NULL }, { NULL, "id" },	      { "NAME", "name" },
 					       { "SUBNET", "subnet" }, { "INTERNAL", "internal" }, { "CONTAINERS", "containers" } };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 static void add_row(struct table *table, const json_t *network)
 {
 	const json_t *config = json_array_get(json_object_get(json_object_get(network, "IPAM"), "Config"), 0);
-	_cleanup_(freep) char *id = xstrndup(text_of(network, "Id"), 12);
+	_cleanup_(freep) char *id = xstrndup(json_string_at(network, "Id"), 12);
 	size_t members = json_object_size(json_object_get(network, "Containers"));
 	char number[24];
 
 	table_cell(table, id);
-	table_cell(table, text_of(network, "Id"));
-	table_cell(table, text_of(network, "Name"));
-	table_cell(table, text_of(config, "Subnet"));
+	table_cell(table, json_string_at(network, "Id"));
+	table_cell(table, json_string_at(network, "Name"));
+	table_cell(table, json_string_at(config, "Subnet"));
 	table_cell(table, json_is_true(json_object_get(network, "Internal")) ? "yes" : "no");
 	snprintf(number, sizeof number, "%zu", members);
 	table_cell_number(table, number, (int64_t)members);
@@ -61,9 +54,9 @@ static int list(struct context *context, struct store *store, int argc, char **a
 		json_t *network _cleanup_(json_release) = network_inspect(store, names.items[i], NULL);
 		if (!network)
 			continue;
-		json_object_set_new(network, "ID", json_stringn(text_of(network, "Id"), 12)); /* as docker's ls calls it */
+		json_object_set_new(network, "ID", json_stringn(json_string_at(network, "Id"), 12)); /* as docker's ls calls it */
 		if (context->quiet)
-			puts(text_of(network, "Id"));
+			puts(json_string_at(network, "Id"));
 		else if (template && template_print_line(template, network, err) < 0)
 			return -1;
 		add_row(table, network);
@@ -85,7 +78,7 @@ static int create(struct context *context, struct store *store, int argc, char *
 	json_t *network _cleanup_(json_release) = network_inspect(store, argv[0], err);
 	if (!network)
 		return -1;
-	puts(text_of(network, "Id"));
+	puts(json_string_at(network, "Id"));
 	return 0;
 }
 

@@ -53,6 +53,8 @@ void containers_sweep(struct store *store);
 char *container_ports(const struct container *container);
 
 /* A number in a file of the bundle, 0 if there is none. */
+/* Of a pid file; 0: there is none. The second: of the container's bundle. */
+int pid_file_read(const char *folder, const char *name);
 int bundle_number(const struct container *container, const char *name);
 /* Start time of a process in clock ticks, 0 if there is none: with it, a pid names one process for ever. */
 unsigned long long process_start_time(int pid);

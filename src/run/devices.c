@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "run/host_config.h"
 
 enum { ANY = -1, READ = BPF_DEVCG_ACC_READ, WRITE = BPF_DEVCG_ACC_WRITE, MAKE = BPF_DEVCG_ACC_MKNOD, ALL = READ | WRITE | MAKE, RULE_LEN = 8, FRAME_LEN = 8 };
@@ -27,10 +28,10 @@ static const struct device_rule defaults[] = {
 
 static bool add_host_device(const json_t *device, struct device_rule *ret)
 {
-	const char *rights = host_config_text(device, "CgroupPermissions");
+	const char *rights = json_string_at(device, "CgroupPermissions");
 	struct stat info;
 
-	if (stat(host_config_text(device, "PathOnHost"), &info) < 0 || (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode)))
+	if (stat(json_string_at(device, "PathOnHost"), &info) < 0 || (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode)))
 		return false;
 	*ret = (struct device_rule){ S_ISCHR(info.st_mode) ? 'c' : 'b', major(info.st_rdev), minor(info.st_rdev), 0 };
 	ret->access = (strchr(rights, 'r') ? READ : 0) | (strchr(rights, 'w') ? WRITE : 0) | (strchr(rights, 'm') ? MAKE : 0);

@@ -28,6 +28,7 @@
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/process.h"
+#include "run/network.h"
 #include "run/own.h"
 #include "run/supervise.h"
 
@@ -295,27 +296,10 @@ static void forward(struct forwarder *forwarder)
 
 /* ---- setting up ---- */
 
-static socklen_t host_address(const char *ip, int port, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
-
-	*ret = (struct sockaddr_storage){ 0 };
-	if (inet_pton(AF_INET, ip, &four->sin_addr) == 1) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons((uint16_t)port);
-		return sizeof *four;
-	}
-	six->sin6_family = AF_INET6;
-	six->sin6_port = htons((uint16_t)port);
-	inet_pton(AF_INET6, ip, &six->sin6_addr);
-	return sizeof *six;
-}
-
 static int listen_at(const char *ip, int port)
 {
 	struct sockaddr_storage address;
-	socklen_t len = host_address(ip, port, &address);
+	socklen_t len = port_address(ip, port, &address);
 	_cleanup_(fd_close) int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int on = 1, both = str_equal(ip, "::") ? 0 : 1;
 
@@ -402,17 +386,11 @@ static int set_up(struct forwarder *forwarder, const char *netns, int pasta, str
 int forward_run(const char *netns, int pasta, char *const *words, size_t len, struct error *err)
 {
 	struct forwarder *forwarder = xnew(struct forwarder); /* as long as this process */
-	struct error why _cleanup_(error_clear) = { 0 };
 
 	*forwarder = (struct forwarder){ .pasta_kind = PASTA };
 	raise_limit();
-	if (listen_all(forwarder, words, len, &why) < 0 || set_up(forwarder, netns, pasta, &why) < 0) {
-		own_process_failed(&why);
-		error_move(err, &why);
-		return -1;
-	}
-	rights_drop();
-	if (own_process_ready(err) < 0)
+	int result = listen_all(forwarder, words, len, err) < 0 ? -1 : set_up(forwarder, netns, pasta, err);
+	if (own_process_settle(result, err) < 0)
 		return -1;
 	forward(forwarder);
 	return 0;

@@ -120,13 +120,13 @@ static void note(struct store *store, struct container *container, const char *s
 	const json_t *old = json_object_get(container->record, "Health");
 	char now[32];
 
-	if (old && str_equal(host_config_text(old, "Status"), status) && host_config_number(old, "FailingStreak") == streak)
+	if (old && str_equal(json_string_at(old, "Status"), status) && host_config_number(old, "FailingStreak") == streak)
 		return;
 	json_object_set_new(container->record, "Health", json_pack("{s:s, s:I, s:[{s:s, s:i}]}", "Status", status, "FailingStreak", (json_int_t)streak,
 								   "Log", "End", time_print(time(NULL), now), "ExitCode", code));
 	container_save(store, container, NULL);
 	_cleanup_(freep) char *action = xprintf("health_status: %s", status);
-	if (!old || !str_equal(host_config_text(old, "Status"), status))
+	if (!old || !str_equal(json_string_at(old, "Status"), status))
 		container_event(store, container, action, NULL, NULL);
 }
 
@@ -154,7 +154,7 @@ void health_check(struct store *store, const char *id, int64_t generation, struc
 		return;
 	const json_t *old = json_object_get(container.record, "Health");
 	int64_t streak = code == 0 ? 0 : host_config_number(old, "FailingStreak") + 1;
-	const char *before = old ? host_config_text(old, "Status") : "starting";
+	const char *before = old ? json_string_at(old, "Status") : "starting";
 	if (code != 0 && str_equal(before, "starting") && clock_now() - health->began < health->start_period)
 		return; /* failures don't count yet */
 	note(store, &container, code == 0 ? "healthy" : streak >= health->retries ? "unhealthy" : before, streak, code);

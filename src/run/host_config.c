@@ -335,13 +335,6 @@ int64_t host_config_number(const json_t *host, const char *key)
 	return json_integer_value(json_object_get(host, key));
 }
 
-const char *host_config_text(const json_t *host, const char *key)
-{
-	const char *text = json_string_value(json_object_get(host, key));
-
-	return text ? text : "";
-}
-
 void host_config_limits(const json_t *host, struct limits *ret)
 {
 	*ret = (struct limits){ host_config_number(host, "Memory"), host_config_number(host, "PidsLimit"),
@@ -401,7 +394,7 @@ bool host_config_no_new_privileges(const json_t *host)
 enum restart host_config_restart(const json_t *host, int64_t *ret_max)
 {
 	const json_t *policy = json_object_get(host, "RestartPolicy");
-	const char *name = host_config_text(policy, "Name");
+	const char *name = json_string_at(policy, "Name");
 
 	*ret_max = host_config_number(policy, "MaximumRetryCount");
 	return str_equal(name, "always")	 ? RESTART_ALWAYS :

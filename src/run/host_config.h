@@ -18,7 +18,6 @@ int host_config_check(const json_t *host, struct error *err);
 
 bool host_config_is(const json_t *host, const char *key); /* a boolean; false if it isn't there */
 int64_t host_config_number(const json_t *host, const char *key);
-const char *host_config_text(const json_t *host, const char *key); /* "" if it isn't there; borrowed */
 void host_config_limits(const json_t *host, struct limits *ret);
 /* The set of capabilities: bit i is capability i. */
 uint64_t host_config_capabilities(const json_t *host, uint64_t possible);

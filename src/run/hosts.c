@@ -39,7 +39,7 @@ static void add_lines(const struct container *of, const struct container *reader
 		if (!strlist_has(&names, id))
 			strlist_add(&names, id);
 		_cleanup_(freep) char *all = strlist_join(&names, " ");
-		buf_printf(ret, "%s\t%s\n", host_config_text(end, "IPAddress"), all);
+		buf_printf(ret, "%s\t%s\n", json_string_at(end, "IPAddress"), all);
 	}
 }
 
@@ -133,6 +133,11 @@ static int rewrite(const struct container *container, const char *block, struct 
 
 void networks_refresh(struct store *store)
 {
+	struct strlist networks _cleanup_(strlist_free) = { 0 };
+
+	/* most machines have none, and every start and end of a container comes here */
+	if (store_record_keys(store, "network", &networks, NULL) < 0 || !networks.len)
+		return;
 	_cleanup_(fd_close) int lock = networks_lock(store, NULL);
 	struct container *all = NULL;
 	size_t len = lock < 0 ? 0 : load_running(store, &all);

@@ -79,7 +79,6 @@ static int configure(const struct link *link, const unsigned char *hardware, str
 {
 	_cleanup_(fd_close) int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq request = { 0 };
-	uint32_t mask = link->prefix ? ~UINT32_C(0) << (32 - link->prefix) : 0;
 
 	if (control < 0)
 		return error_errno(err, errno, "cannot make a socket");
@@ -91,7 +90,7 @@ static int configure(const struct link *link, const unsigned char *hardware, str
 	bool done = ioctl(control, SIOCSIFHWADDR, &request) == 0;
 	request.ifr_mtu = MTU;
 	done = done && ioctl(control, SIOCSIFMTU, &request) == 0 && set_address(control, &request, SIOCSIFADDR, link->address) == 0 &&
-	       set_address(control, &request, SIOCSIFNETMASK, mask) == 0;
+	       set_address(control, &request, SIOCSIFNETMASK, prefix_mask(link->prefix)) == 0;
 	request.ifr_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST | IFF_MULTICAST;
 	done = done && ioctl(control, SIOCSIFFLAGS, &request) == 0;
 	return done ? 0 : error_errno(err, errno, "cannot set up the interface %s", link->interface);
@@ -243,16 +242,9 @@ static int set_up(const struct link *link, struct carrier *carrier, struct error
 int link_run(const struct link *link, struct error *err)
 {
 	_cleanup_(freep) struct carrier *carrier = xnew(struct carrier);
-	struct error why _cleanup_(error_clear) = { 0 };
 
 	*carrier = (struct carrier){ .address = link->address, .tap = -1, .socket = -1 };
-	if (set_up(link, carrier, &why) < 0) {
-		own_process_failed(&why);
-		error_move(err, &why);
-		return -1;
-	}
-	rights_drop();
-	if (own_process_ready(err) < 0)
+	if (own_process_settle(set_up(link, carrier, err), err) < 0)
 		return -1;
 	carry(carrier); /* the socket's name stays: by now it may be that of our successor */
 	return 0;

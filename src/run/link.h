@@ -5,6 +5,12 @@
 
 #include "base/error.h"
 
+/* Of an IPv4 subnet, in host order. */
+static inline uint32_t prefix_mask(int prefix)
+{
+	return prefix ? ~UINT32_C(0) << (32 - prefix) : 0;
+}
+
 struct link {
 	const char *netns;	/* path of the container's network namespace */
 	const char *folder;	/* of the network, absolute: a socket for each member */

@@ -22,7 +22,7 @@ static void log_size_max(const struct container *container, char out[24])
 	const json_t *config = json_object_get(json_object_get(json_object_get(container->record, "HostConfig"), "LogConfig"), "Config");
 	uint64_t bytes = LOG_SIZE_MAX;
 
-	size_parse(host_config_text(config, "max-size"), &bytes, NULL);
+	size_parse(json_string_at(config, "max-size"), &bytes, NULL);
 	snprintf(out, 24, "%llu", (unsigned long long)bytes);
 }
 

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "run/container.h"
 #include "run/forward.h"
 
 /* Link-local, so that it can't be anybody's; pasta takes what is sent to its port 53 to the host's own resolver. */
@@ -167,14 +168,6 @@ int network_start_empty(const char *bundle, struct error *err)
 	return netns_make(at, err);
 }
 
-static int pasta_number(const char *bundle)
-{
-	_cleanup_(freep) char *path = path_join(bundle, "pasta.pid");
-	struct buf text _cleanup_(buf_free) = { 0 };
-
-	return file_read(AT_FDCWD, path, 64, &text, NULL) == 0 && text.len ? atoi(text.data) : 0;
-}
-
 int network_start(const char *bundle, const struct port_spec *ports, size_t ports_len, struct error *err)
 {
 	_cleanup_(freep) char *at = path_join(bundle, "netns");
@@ -183,7 +176,7 @@ int network_start(const char *bundle, const struct port_spec *ports, size_t port
 		return -1;
 	if (pasta_start(bundle, ports, ports_len, err) < 0)
 		return -1;
-	int pasta = pasta_number(bundle);
+	int pasta = pid_file_read(bundle, "pasta.pid");
 	if (forward_start(at, pasta, ports, ports_len, err) == 0)
 		return 0;
 	if (pasta > 0)
@@ -191,29 +184,29 @@ int network_start(const char *bundle, const struct port_spec *ports, size_t port
 	return -1;
 }
 
-static socklen_t fill_address(const struct port_spec *port, struct sockaddr_storage *ret)
+socklen_t port_address(const char *ip, int port, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *four = (struct sockaddr_in *)ret;
 	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
 
 	*ret = (struct sockaddr_storage){ 0 };
-	if (strchr(port->host_ip, ':')) {
+	if (strchr(ip, ':')) {
 		six->sin6_family = AF_INET6;
-		six->sin6_port = htons((uint16_t)port->host_port);
-		inet_pton(AF_INET6, port->host_ip, &six->sin6_addr);
+		six->sin6_port = htons((uint16_t)port);
+		inet_pton(AF_INET6, ip, &six->sin6_addr);
 		return sizeof *six;
 	}
 	four->sin_family = AF_INET;
-	four->sin_port = htons((uint16_t)port->host_port);
-	if (*port->host_ip)
-		inet_pton(AF_INET, port->host_ip, &four->sin_addr);
+	four->sin_port = htons((uint16_t)port);
+	if (*ip)
+		inet_pton(AF_INET, ip, &four->sin_addr);
 	return sizeof *four;
 }
 
 static int port_settle(struct port_spec *port, struct error *err)
 {
 	struct sockaddr_storage address;
-	socklen_t len = fill_address(port, &address);
+	socklen_t len = port_address(port->host_ip, port->host_port, &address);
 	_cleanup_(fd_close) int fd = socket(address.ss_family, (port->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	int on = 1;
 

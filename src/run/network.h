@@ -4,6 +4,8 @@
  * ordinary sockets. Published TCP ports are ours (forward.h). Only the ports that were asked for come in; the host's loopback can't be reached from inside. */
 #ifndef RUN_NETWORK_H
 #define RUN_NETWORK_H
+#include <sys/socket.h>
+
 #include "run/run.h"
 
 /* The namespace alone, with nothing in it: for internal networks. */
@@ -16,6 +18,8 @@ int network_start(const char *bundle, const struct port_spec *ports, size_t port
 void network_resolv_conf(const char *host, enum network_mode mode, struct buf *ret);
 /* Picks free ports where host_port is 0; ERROR_BUSY if one is taken. */
 int ports_settle(struct port_spec *ports, size_t len, struct error *err);
+/* Where a port is published; no `ip`: all of IPv4. Its size. */
+socklen_t port_address(const char *ip, int port, struct sockaddr_storage *ret);
 /* pasta's arguments behind its name; appends to argv. forward_dns: resolv.conf names the forwarded address. */
 void network_arguments(const char *bundle, const struct port_spec *ports, size_t len, bool forward_dns, struct strlist *argv);
 #endif

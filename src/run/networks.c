@@ -28,14 +28,9 @@ struct subnet {
 	int prefix;
 };
 
-static uint32_t mask_of(int prefix)
-{
-	return prefix ? ~UINT32_C(0) << (32 - prefix) : 0;
-}
-
 static bool overlap(const struct subnet *a, const struct subnet *b)
 {
-	uint32_t mask = mask_of(a->prefix < b->prefix ? a->prefix : b->prefix);
+	uint32_t mask = prefix_mask(a->prefix < b->prefix ? a->prefix : b->prefix);
 
 	return (a->base & mask) == (b->base & mask);
 }
@@ -66,18 +61,14 @@ static int parse_subnet(const char *text, struct subnet *ret, struct error *err)
 	if (!*slash || str_to_int(slash + 1, PREFIX_MIN, PREFIX_MAX, &prefix, NULL) < 0 || parse_address(address, &ret->base, NULL) < 0)
 		return error_set(err, ERROR_USAGE, "'%s' is no subnet: write it like 10.89.5.0/24", text);
 	ret->prefix = (int)prefix;
-	if (ret->base & ~mask_of(ret->prefix))
+	if (ret->base & ~prefix_mask(ret->prefix))
 		return error_set(err, ERROR_USAGE, "'%s' has bits behind its prefix", text);
 	return 0;
 }
 
 int networks_lock(struct store *store, struct error *err)
 {
-	_cleanup_(fd_close) int fd = openat(store_dir(store), "locks/networks", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return error_errno(err, errno, "cannot open locks/networks");
-	return file_lock(fd, true, true, "locks/networks", err) < 0 ? -1 : fd_steal(&fd);
+	return store_lock(store, "networks", err);
 }
 
 /* ---- records of networks ---- */
@@ -125,7 +116,7 @@ bool network_is_internal(struct store *store, const char *name)
 
 static int read_subnet(const json_t *network, struct subnet *ret, struct error *err)
 {
-	return parse_subnet(host_config_text(network, "Subnet"), ret, err);
+	return parse_subnet(json_string_at(network, "Subnet"), ret, err);
 }
 
 /* Does a network of ours, or an interface of this machine, use some of it? */
@@ -170,7 +161,7 @@ static int choose_subnet(struct store *store, const char *wish, struct subnet *r
 
 static int choose_gateway(const struct subnet *subnet, const char *wish, uint32_t *ret, struct error *err)
 {
-	uint32_t last = ~mask_of(subnet->prefix);
+	uint32_t last = ~prefix_mask(subnet->prefix);
 
 	*ret = subnet->base + 1;
 	if (!wish)
@@ -245,7 +236,7 @@ static int each_member(struct store *store, const char *network, int (*act)(cons
 static int add_address(const struct container *container, const json_t *end, void *data)
 {
 	(void)container;
-	strlist_add(data, host_config_text(end, "IPAddress"));
+	strlist_add(data, json_string_at(end, "IPAddress"));
 	return 0;
 }
 
@@ -268,14 +259,14 @@ static int exists(const struct container *container, const json_t *end, void *da
 static int choose_address(struct store *store, const json_t *network, char out[INET_ADDRSTRLEN], struct error *err)
 {
 	struct strlist taken _cleanup_(strlist_free) = { 0 };
-	const char *name = host_config_text(network, "Name");
+	const char *name = json_string_at(network, "Name");
 	struct subnet subnet;
 
 	if (read_subnet(network, &subnet, err) < 0)
 		return -1;
-	strlist_add(&taken, host_config_text(network, "Gateway"));
+	strlist_add(&taken, json_string_at(network, "Gateway"));
 	each_member(store, name, add_address, &taken);
-	for (uint32_t host = 1; host < ~mask_of(subnet.prefix); host++) {
+	for (uint32_t host = 1; host < ~prefix_mask(subnet.prefix); host++) {
 		print_address(subnet.base + host, out);
 		if (!strlist_has(&taken, out))
 			return 0;
@@ -320,12 +311,12 @@ static int add_end(struct store *store, const char *name, const json_t *end, str
 	json_t *network _cleanup_(json_release) = network_load(store, name, err);
 	uint32_t address;
 
-	if (!network || parse_address(host_config_text(end, "IPAddress"), &address, err) < 0)
+	if (!network || parse_address(json_string_at(end, "IPAddress"), &address, err) < 0)
 		return -1;
 	*outside |= !host_config_is(network, "Internal");
 	xgrow(plan->ends, plan->ends_len);
 	plan->ends[plan->ends_len++] = (struct network_end){
-		.folder = xprintf("%s/networks/%s", store_path(store), host_config_text(network, "Id")),
+		.folder = xprintf("%s/networks/%s", store_path(store), json_string_at(network, "Id")),
 		.name = xstrdup(name),
 		.address = address,
 		.prefix = (int)host_config_number(end, "IPPrefixLen"),
@@ -335,7 +326,7 @@ static int add_end(struct store *store, const char *name, const json_t *end, str
 
 int network_plan_read(struct store *store, const struct container *container, struct network_plan *ret, struct error *err)
 {
-	const char *mode = host_config_text(json_object_get(container->record, "HostConfig"), "NetworkMode"), *name;
+	const char *mode = json_string_at(json_object_get(container->record, "HostConfig"), "NetworkMode"), *name;
 	struct network_plan plan = { 0 };
 	bool outside = network_mode_parse(*mode ? mode : "default", &plan.mode, NULL) == 0;
 	json_t *end;
@@ -475,13 +466,13 @@ static void note(struct store *store, const struct container *container, const c
 {
 	json_t *object _cleanup_(json_release) = network_load(store, network, NULL);
 
-	event_add(store, "network", action, object ? host_config_text(object, "Id") : network,
+	event_add(store, "network", action, object ? json_string_at(object, "Id") : network,
 		  json_pack("{s:s, s:s, s:s}", "name", network, "type", "sampan", "container", container->id));
 }
 
 static int check_mode(const struct container *container, struct error *err)
 {
-	const char *mode = host_config_text(json_object_get(container->record, "HostConfig"), "NetworkMode");
+	const char *mode = json_string_at(json_object_get(container->record, "HostConfig"), "NetworkMode");
 
 	if (!str_equal(mode, "host") && !str_equal(mode, "none"))
 		return 0;
@@ -521,12 +512,12 @@ int network_disconnect(struct store *store, const char *network, const char *nam
 	if (!end_of(&container, network))
 		return error_set(err, ERROR_NOT_FOUND, "container %s is not on the network %s", name, network);
 	if ((object = network_load(store, network, NULL))) {
-		_cleanup_(freep) char *file = xprintf("link-%.12s.pid", host_config_text(object, "Id"));
+		_cleanup_(freep) char *file = xprintf("link-%.12s.pid", json_string_at(object, "Id"));
 		end_link(&container, file);
 	}
 	json_object_del(json_object_get(container.record, "Networks"), network);
 	json_t *host = json_object_get(container.record, "HostConfig");
-	if (str_equal(host_config_text(host, "NetworkMode"), network)) /* what is left of it from its next start on */
+	if (str_equal(json_string_at(host, "NetworkMode"), network)) /* what is left of it from its next start on */
 		json_object_set_new(host, "NetworkMode", json_string("default"));
 	if (container_save(store, &container, err) < 0)
 		return -1;
@@ -549,10 +540,10 @@ int network_remove(struct store *store, const char *name, struct error *err)
 		error_set(err, ERROR_BUSY, "the network %s is in use", name);
 		return error_hint(err, "'sampan network inspect %s' shows by whom", name);
 	}
-	_cleanup_(freep) char *folder = xprintf("networks/%s", host_config_text(network, "Id"));
+	_cleanup_(freep) char *folder = xprintf("networks/%s", json_string_at(network, "Id"));
 	if (store_record_delete(store, "network", name, err) < 0)
 		return -1;
-	event_add(store, "network", "destroy", host_config_text(network, "Id"), json_pack("{s:s, s:s}", "name", name, "type", "sampan"));
+	event_add(store, "network", "destroy", json_string_at(network, "Id"), json_pack("{s:s, s:s}", "name", name, "type", "sampan"));
 	return container_folder_remove(store, folder, err);
 }
 
@@ -567,7 +558,7 @@ static int add_member(const struct container *container, const json_t *end, void
 
 	if (!is_running(container, end, NULL))
 		return 0;
-	_cleanup_(freep) char *address = xprintf("%s/%lld", host_config_text(end, "IPAddress"), (long long)host_config_number(end, "IPPrefixLen"));
+	_cleanup_(freep) char *address = xprintf("%s/%lld", json_string_at(end, "IPAddress"), (long long)host_config_number(end, "IPPrefixLen"));
 	json_object_set_new(all, container->id, json_pack("{s:s, s:s}", "Name", container_text(container, "Name"), "IPv4Address", address));
 	return 0;
 }
@@ -581,10 +572,10 @@ json_t *network_inspect(struct store *store, const char *name, struct error *err
 		return NULL;
 	}
 	each_member(store, name, add_member, members);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:[{s:s, s:s}]}, s:o, s:O}", "Name", host_config_text(network, "Name"), "Id",
-			 host_config_text(network, "Id"), "Created", host_config_text(network, "Created"), "Scope", "local", "Driver", "sampan",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:[{s:s, s:s}]}, s:o, s:O}", "Name", json_string_at(network, "Name"), "Id",
+			 json_string_at(network, "Id"), "Created", json_string_at(network, "Created"), "Scope", "local", "Driver", "sampan",
 			 "EnableIPv6", 0, "Internal", host_config_is(network, "Internal"), "IPAM", "Driver", "default", "Config", "Subnet",
-			 host_config_text(network, "Subnet"), "Gateway", host_config_text(network, "Gateway"), "Containers", members, "Labels",
+			 json_string_at(network, "Subnet"), "Gateway", json_string_at(network, "Gateway"), "Containers", members, "Labels",
 			 json_object_get(network, "Labels"));
 }
 
@@ -595,8 +586,8 @@ json_t *network_settings(struct store *store, const struct container *container)
 
 	json_object_foreach(json_object_get(container->record, "Networks"), name, end) {
 		json_t *network _cleanup_(json_release) = network_load(store, name, NULL), *shown = json_copy(end);
-		json_object_set_new(shown, "NetworkID", json_string(host_config_text(network, "Id")));
-		json_object_set_new(shown, "Gateway", json_string(host_config_text(network, "Gateway")));
+		json_object_set_new(shown, "NetworkID", json_string(json_string_at(network, "Id")));
+		json_object_set_new(shown, "Gateway", json_string(json_string_at(network, "Gateway")));
 		json_object_set_new(all, name, shown);
 	}
 	return all;

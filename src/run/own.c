@@ -13,7 +13,7 @@
 
 enum { READY_FD = 3 };
 
-void rights_drop(void)
+static void rights_drop(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2] = { 0 };
@@ -22,17 +22,17 @@ void rights_drop(void)
 	syscall(SYS_capset, &head, none);
 }
 
-int own_process_ready(struct error *err)
+int own_process_settle(int result, struct error *err)
 {
+	if (result < 0) {
+		dprintf(READY_FD, "%s", err->message);
+		return -1;
+	}
+	rights_drop();
 	if (write(READY_FD, "\n", 1) != 1)
 		return error_set(err, ERROR_FAILED, "nobody waits for this process");
 	close(READY_FD);
 	return 0;
-}
-
-void own_process_failed(const struct error *why)
-{
-	dprintf(READY_FD, "%s", why->message);
 }
 
 int own_process_start(const char *const *argv, const char *what, struct error *err)

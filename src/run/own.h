@@ -5,9 +5,7 @@
 
 /* Starts argv in a session of its own; 0 when it says that it is ready. `what` begins the error if it fails. It outlives us. */
 int own_process_start(const char *const *argv, const char *what, struct error *err);
-/* In it: its one word to who started it. */
-int own_process_ready(struct error *err);
-void own_process_failed(const struct error *why);
-/* What carries foreign bytes has no use for rights. */
-void rights_drop(void);
+/* In it, with the result of its setting up and what went wrong: gives up all rights, for which what carries foreign bytes has no use, and says its one
+ * word to who started it. Fails if the result did. */
+int own_process_settle(int result, struct error *err);
 #endif

@@ -201,7 +201,7 @@ void container_usage(struct store *store, const char *id, struct container_usage
 	}
 	ret->pids = (int64_t)len;
 	ret->limit = host_config_number(host, "Memory") ? host_config_number(host, "Memory") : read_key("/proc/meminfo", "MemTotal") * 1024;
-	if (!str_equal(host_config_text(host, "NetworkMode"), "host"))
+	if (!str_equal(json_string_at(host, "NetworkMode"), "host"))
 		add_network(status.pid, ret);
 	processes_free(rows, len);
 }

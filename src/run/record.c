@@ -89,12 +89,17 @@ int container_open(struct store *store, const char *name, struct container *ret,
 	return only ? container_load(store, only, ret, err) : not_found(store, name, err);
 }
 
-int bundle_number(const struct container *container, const char *name)
+int pid_file_read(const char *folder, const char *name)
 {
-	_cleanup_(freep) char *path = path_join(container->bundle, name);
+	_cleanup_(freep) char *path = path_join(folder, name);
 	struct buf text _cleanup_(buf_free) = { 0 };
 
 	return file_read(AT_FDCWD, path, 64, &text, NULL) == 0 && text.data ? atoi(text.data) : 0;
+}
+
+int bundle_number(const struct container *container, const char *name)
+{
+	return pid_file_read(container->bundle, name);
 }
 
 unsigned long long process_start_time(int pid)
@@ -226,7 +231,7 @@ static char *command_text(const struct container *container)
 /* "starting", "healthy", "unhealthy"; "" without a check. */
 static const char *health_text(const struct container *container, const struct container_status *status)
 {
-	const char *text = host_config_text(json_object_get(container->record, "Health"), "Status");
+	const char *text = json_string_at(json_object_get(container->record, "Health"), "Status");
 
 	return !health_has_check(container->record) || !container_is_up(status) ? "" : *text ? text : "starting";
 }
@@ -246,7 +251,7 @@ static char *labels_text(const struct container *container)
 /* What it was started with, and what it was connected to since: "default,db". Owned by the caller. */
 static char *networks_text(const struct container *container)
 {
-	const char *mode = host_config_text(json_object_get(container->record, "HostConfig"), "NetworkMode"), *name;
+	const char *mode = json_string_at(json_object_get(container->record, "HostConfig"), "NetworkMode"), *name;
 	struct strlist list _cleanup_(strlist_free) = { 0 };
 	json_t *end;
 
@@ -351,7 +356,7 @@ json_t *container_ports_list(struct store *store, const char *name, struct error
 		return NULL;
 	}
 	json_array_foreach(json_object_get(container.record, "Ports"), i, port) {
-		const char *ip = host_config_text(port, "HostIp");
+		const char *ip = json_string_at(port, "HostIp");
 		_cleanup_(freep) char *inside = xprintf("%d/%s", (int)host_config_number(port, "ContainerPort"), host_config_is(port, "Udp") ? "udp" : "tcp");
 		_cleanup_(freep) char *outside = xprintf("%s:%d", *ip ? ip : "0.0.0.0", (int)host_config_number(port, "HostPort"));
 		json_array_append_new(list, json_pack("{s:s, s:s}", "Port", inside, "Host", outside));

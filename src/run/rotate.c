@@ -20,7 +20,7 @@ static int files_of(const json_t *record)
 	const json_t *config = json_object_get(json_object_get(json_object_get(record, "HostConfig"), "LogConfig"), "Config");
 	int64_t files = 1;
 
-	str_to_int(host_config_text(config, "max-file"), 1, 1000, &files, NULL);
+	str_to_int(json_string_at(config, "max-file"), 1, 1000, &files, NULL);
 	return (int)files;
 }
 

@@ -51,7 +51,7 @@ static json_t *rlimit_list(const json_t *host)
 
 	json_array_foreach(json_object_get(host, "Ulimits"), i, limit) {
 		char name[64];
-		snprintf(name, sizeof name, "RLIMIT_%s", host_config_text(limit, "Name"));
+		snprintf(name, sizeof name, "RLIMIT_%s", json_string_at(limit, "Name"));
 		for (char *at = name; *at; at++)
 			*at = (char)toupper((unsigned char)*at);
 		/* -1, no limit, is the largest number */
@@ -207,7 +207,7 @@ static json_t *device_list(const struct spec *spec)
 	size_t i;
 
 	json_array_foreach(json_object_get(spec->host, "Devices"), i, device)
-		add_device(list, host_config_text(device, "PathOnHost"), host_config_text(device, "PathInContainer"));
+		add_device(list, json_string_at(device, "PathOnHost"), json_string_at(device, "PathInContainer"));
 	DIR *dev = host_config_is(spec->host, "Privileged") ? opendir("/dev") : NULL;
 	while (dev && (entry = readdir(dev))) {
 		_cleanup_(freep) char *path = xprintf("/dev/%s", entry->d_name);

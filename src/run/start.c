@@ -67,10 +67,10 @@ static void read_mounts(struct launch *launch)
 	size_t i;
 
 	json_array_foreach(json_object_get(launch->container->record, "Mounts"), i, mount) {
-		const char *source = host_config_text(mount, "Source");
+		const char *source = json_string_at(mount, "Source");
 		xgrow(launch->mounts, launch->mounts_len);
 		launch->mounts[launch->mounts_len++] = (struct mount_spec){ *source ? xstrdup(source) : NULL,
-									    xstrdup(host_config_text(mount, "Destination")),
+									    xstrdup(json_string_at(mount, "Destination")),
 									    !host_config_is(mount, "RW") };
 	}
 }
@@ -85,7 +85,7 @@ static void read_ports(struct launch *launch)
 		struct port_spec *to = &launch->ports[launch->ports_len++];
 		*to = (struct port_spec){ .host_port = (int)host_config_number(port, "HostPort"),
 					  .container_port = (int)host_config_number(port, "ContainerPort"), .udp = host_config_is(port, "Udp") };
-		snprintf(to->host_ip, sizeof to->host_ip, "%s", host_config_text(port, "HostIp"));
+		snprintf(to->host_ip, sizeof to->host_ip, "%s", json_string_at(port, "HostIp"));
 	}
 }
 

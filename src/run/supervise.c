@@ -279,7 +279,6 @@ int containers_revive(struct store *store, void (*started)(const char *id), stru
 {
 	struct strlist ids _cleanup_(strlist_free) = { 0 };
 	struct error last _cleanup_(error_clear) = { 0 };
-	bool failed = false;
 
 	if (store_record_keys(store, "container", &ids, err) < 0)
 		return -1;
@@ -288,14 +287,11 @@ int containers_revive(struct store *store, void (*started)(const char *id), stru
 		int result = revive_one(store, ids.items[i], true, &why);
 		if (result > 0)
 			started(ids.items[i]);
-		if (result >= 0)
-			continue;
-		if (failed)
-			log_failure(&last);
-		error_move(&last, &why);
-		failed = true;
+		if (result < 0)
+			log_failure_collect(&last, &why);
 	}
-	if (failed && err)
-		error_move(err, &last);
-	return failed ? -1 : 0;
+	if (last.code == ERROR_NONE)
+		return 0;
+	error_move(err, &last);
+	return -1;
 }

@@ -101,7 +101,7 @@ static int open_target(int tree, const char *target, bool is_dir, struct error *
 
 static int mount_one(int tree, const json_t *mount_object, struct error *err)
 {
-	const char *source = host_config_text(mount_object, "Source"), *target = host_config_text(mount_object, "Destination");
+	const char *source = json_string_at(mount_object, "Source"), *target = json_string_at(mount_object, "Destination");
 	struct stat info;
 	char path[40];
 

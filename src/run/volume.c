@@ -45,7 +45,7 @@ static void add_uses(const struct container *container, struct strlist *volumes,
 	size_t i;
 
 	json_array_foreach(json_object_get(container->record, "Mounts"), i, mount) {
-		const char *name = host_config_text(mount, "Name");
+		const char *name = json_string_at(mount, "Name");
 		if (!*name)
 			continue;
 		strlist_add(volumes, name);

@@ -40,13 +40,11 @@ static json_t *make_event(const char *type, const char *action, const char *id, 
 /* The lock is of a file of its own, which stays when the journal is renamed. */
 static int append(struct store *store, const char *line, struct error *err)
 {
-	_cleanup_(fd_close) int lock = openat(store_dir(store), "locks/events", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	_cleanup_(fd_close) int lock = store_lock(store, "events", err);
 	struct stat info;
 	char last = '\n';
 
 	if (lock < 0)
-		return error_errno(err, errno, "cannot open locks/events");
-	if (file_lock(lock, true, true, "locks/events", err) < 0)
 		return -1;
 	if (fstatat(store_dir(store), EVENTS_FILE, &info, 0) == 0 && info.st_size >= EVENTS_SIZE_MAX)
 		renameat(store_dir(store), EVENTS_FILE, store_dir(store), EVENTS_OLD);

@@ -392,11 +392,9 @@ int store_gc(struct store *store, const struct gc_options *options, struct store
 	int64_t now = now_ms();
 	struct gc gc = { .store = store, .options = options, .cutoff = now - options->grace * 1000 };
 	_cleanup_(freep) char *path = path_join(store->path, "sampan.db");
-	_cleanup_(fd_close) int lock = openat(store->dir, "locks/gc", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	_cleanup_(fd_close) int lock = store_lock(store, "gc", err);
 
-	if (lock < 0)
-		return error_errno(err, errno, "cannot open %s/locks/gc", store->path);
-	if (file_lock(lock, true, true, "locks/gc", err) < 0 || db_open(&gc.db, path, err) < 0)
+	if (lock < 0 || db_open(&gc.db, path, err) < 0)
 		return -1;
 	struct error failure = { 0 };
 	int result;

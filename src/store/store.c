@@ -167,6 +167,16 @@ static struct store *store_new(void)
 	return store;
 }
 
+int store_lock(struct store *store, const char *name, struct error *err)
+{
+	_cleanup_(freep) char *path = path_join("locks", name);
+	_cleanup_(fd_close) int fd = openat(store->dir, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_errno(err, errno, "cannot open %s/%s", store->path, path);
+	return file_lock(fd, true, true, path, err) < 0 ? -1 : fd_steal(&fd);
+}
+
 static int open_failed(const struct store *store, struct error *err)
 {
 	bool read_only = store->dir >= 0 && faccessat(store->dir, ".", W_OK, AT_EACCESS) < 0 && errno == EROFS;

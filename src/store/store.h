@@ -32,6 +32,8 @@ struct store;
 int store_open(const char *root, struct store **ret, struct error *err);
 void store_close(struct store **at);
 int store_dir(const struct store *store);	   /* descriptor of the root folder; borrowed */
+/* Waits for the lock of that name ("events") among all processes that have the store open; the descriptor is the lock. */
+int store_lock(struct store *store, const char *name, struct error *err);
 const char *store_path(const struct store *store); /* absolute path of the root folder; borrowed */
 const char *store_id(const struct store *store);   /* a random UUID made with the store; borrowed */
 

@@ -3,7 +3,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "cases.h"
+#include "arrows.h"
 
 static char *describe(const char *header)
 {
@@ -21,7 +21,7 @@ static char *describe(const char *header)
 
 int main(int argc, char **argv)
 {
-	if (!cases_check(argc < 2 ? NULL : argv[1], describe))
+	if (!arrows_check(argc < 2 ? NULL : argv[1], describe))
 		return 2;
 	_cleanup_(freep) char *nothing = describe(NULL);
 	is_str(nothing, "none", "no header");

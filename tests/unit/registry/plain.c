@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "cases.h"
+#include "arrows.h"
 
 static void unescape(const char *text, struct buf *ret)
 {
@@ -50,7 +50,7 @@ static void prefixes(void)
 
 int main(int argc, char **argv)
 {
-	if (!cases_check(argc < 2 ? NULL : argv[1], describe))
+	if (!arrows_check(argc < 2 ? NULL : argv[1], describe))
 		return 2;
 	prefixes();
 	return done();

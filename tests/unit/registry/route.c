@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
-#include "cases.h"
+#include "arrows.h"
 
 static char *describe(const char *raw)
 {
@@ -40,7 +40,7 @@ static void limits(void)
 
 int main(int argc, char **argv)
 {
-	if (!cases_check(argc < 2 ? NULL : argv[1], describe))
+	if (!arrows_check(argc < 2 ? NULL : argv[1], describe))
 		return 2;
 	limits();
 	return done();

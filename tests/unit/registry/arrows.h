@@ -1,12 +1,12 @@
-/* Cases as data: a file with a case a line, INPUT -> EXPECTED, and comments that begin with '#'. For main, with what the room makes of an input as text. */
-#ifndef TESTS_CASES_H
-#define TESTS_CASES_H
+/* Case files of another form than cases.h: INPUT -> EXPECTED a line, where the input may have any blanks and tabs; # begins a comment. */
+#ifndef TESTS_REGISTRY_ARROWS_H
+#define TESTS_REGISTRY_ARROWS_H
 #include "base/fd.h"
 #include "base/str.h"
 #include "tap.h"
 
 /* False if the file can't be read. `describe`: its text is ours to free. */
-static inline bool cases_check(const char *path, char *(*describe)(const char *input))
+static inline bool arrows_check(const char *path, char *(*describe)(const char *input))
 {
 	struct buf text _cleanup_(buf_free) = { 0 };
 	struct strlist lines _cleanup_(strlist_free) = { 0 };

@@ -35,7 +35,7 @@ browser:
 
 test-board:
 	./dist/setup.sh build run test board cross-riscv64
-	./tests/run.sh board board-c
+	./tests/run.sh board board-b board-docker board-c
 
 unit e2e:
 	./tests/run.sh $@

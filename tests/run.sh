@@ -1,11 +1,11 @@
 #!/bin/bash
-# run.sh [unit|e2e|sanitize|browser|board]…: builds sampan and runs the tests (all of them without arguments), and ends with the plain line
+# run.sh [unit|e2e|sanitize|browser|board|board-b]…: builds sampan and runs the tests (all of them without arguments), and ends with the plain line
 # 'N passed, N failed'. Each test's output goes to build/test-logs/; what failed is shown.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build} passed=0 failed=0
 logs=$build/test-logs
-[ $# -gt 0 ] || set -- unit sanitize e2e browser board
+[ $# -gt 0 ] || set -- unit sanitize e2e browser board board-b
 
 setup() { # FOLDER OPTION…
   local dir=$1; shift
@@ -82,6 +82,8 @@ for tier in "$@"; do
   packages) setup "$build"; mkdir -p "$logs"; e2e 7200 tests/e2e/slow/packages.bats ;;
   browser) setup "$build"; mkdir -p "$logs"; browser ;;
   board) setup "$build"; mkdir -p "$logs"; board a ;;
+  board-b) setup "$build"; mkdir -p "$logs"; board b ;;
+  board-docker) setup "$build"; mkdir -p "$logs"; board docker ;;
   board-c) setup "$build"; mkdir -p "$logs"; board c ;;
   *) echo "run.sh: there is no tier '$tier'" >&2; exit 2 ;;
   esac

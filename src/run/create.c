@@ -270,7 +270,7 @@ int container_take_name(struct store *store, const struct container *container, 
 	struct error why _cleanup_(error_clear) = { 0 };
 
 	if (!container_name_valid(name))
-		return error_set(err, ERROR_USAGE, "'%s' is no name for a container: use letters, digits, '_', '.' and '-'", name);
+		return error_set(err, ERROR_USAGE, "'%s' is no name for a container: two or more letters, digits, '_', '.' and '-', the first a letter or digit", name);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		_cleanup_(freep) char *owner = NULL, *record = NULL;
 		if (store_record_add(store, "container-name", name, container->id, &why) == 0)

@@ -4,14 +4,14 @@
 #   curl @SCHEME@://@REGISTRY@/join | sh                      shows what it changes, and does it
 #   curl @SCHEME@://@REGISTRY@/join | sh -s -- --dry-run      shows it only
 #   … --undo (takes it back)  --restart (restarts what must see it)  --mirror docker.io (asked first for images of the hub, too)
-#   --prefix DIR (the root of another system)
+#   --username NAME (logs in; the password is SAMPAN_PASSWORD's, or asked for)  --prefix DIR (the root of another system)
 #
 # What a file held is kept in /var/lib/sampan/join-script. A file that can't be changed safely is named, with what to write into it, and nothing is changed.
 set -eu
 registry='@REGISTRY@' scheme='@SCHEME@' fingerprint='@FINGERPRINT@'
 url=$scheme://$registry
 name=$(printf %s "$registry" | tr ':[]' '___')
-prefix='' mirror='' dry='' undo='' restart='' commands='' engines='' count=0 work=''
+prefix='' mirror='' username='' dry='' undo='' restart='' commands='' engines='' count=0 work=''
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "join: $*"; exit 1; }
@@ -42,39 +42,59 @@ filter() { # PROGRAM [NAME=VALUE…]: runs awk over $new
 
 # ---- the engines ----
 
-# json_list KEY VALUE: the list KEY of the object in $new has VALUE, first. What is no object is refused.
-json_list() {
-  if grep -qF "\"$2\"" "$new"; then return 0; fi
+# json_put PATH KEY BRACKETS ENTRY: the list ('[]') or object ('{}') KEY of the object in $new, which will be PATH, has ENTRY, first. What is no object is refused.
+# ENTRY has no blanks.
+json_put() {
+  open=${3%?} close=${3#?}
   if ! grep -q '[^[:space:]]' "$new"; then
-    printf '{\n  "%s": ["%s"]\n}\n' "$1" "$2" >"$new"
+    printf '{\n  "%s": %s%s%s\n}\n' "$2" "$open" "$4" "$close" >"$new"
     return 0
   fi
   filter '
     { text = text $0 "\n" }
     END {
-      if (match(text, "\"" key "\"[ \t\n]*:[ \t\n]*\\[")) {
-        at = RSTART + RLENGTH; entry = "\"" value "\""; end = "]"
+      if (match(text, "\"" key "\"[ \t\n]*:[ \t\n]*[" open "]")) {
+        at = RSTART + RLENGTH; end = close_
       } else if (match(text, /^[ \t\n]*\{/)) {
-        at = RLENGTH + 1; entry = "\n  \"" key "\": [\"" value "\"]"; end = "}"
+        at = RLENGTH + 1; entry = "\n  \"" key "\": " open entry close_; end = "}"
       } else exit 1
       rest = substr(text, at); first = rest; gsub(/[ \t\n]/, "", first)
       printf "%s%s%s%s", substr(text, 1, at - 1), entry, (substr(first, 1, 1) == end) ? "" : (end == "]" ? ", " : ","), rest
-    }' "key=$1" "value=$2" || die "/etc/docker/daemon.json is no JSON object"
+    }' "key=$2" "open=$open" "close_=$close" "entry=$4" || die "$1 is no JSON object"
+}
+json_list() { # PATH KEY VALUE
+  grep -qF "\"$3\"" "$new" || json_put "$1" "$2" '[]' "\"$3\""
 }
 docker_json() {
   stage /etc/docker/daemon.json
   if has python3 && [ -s "$new" ]; then
     python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$new" 2>/dev/null || die "/etc/docker/daemon.json is no JSON (comments are not allowed in it)"
   fi
-  if [ "$scheme" = http ]; then json_list insecure-registries "$registry"; fi
+  if [ "$scheme" = http ]; then json_list /etc/docker/daemon.json insecure-registries "$registry"; fi
   case $mirror in
-  docker.io) json_list registry-mirrors "$url" ;;
+  docker.io) json_list /etc/docker/daemon.json registry-mirrors "$url" ;;
   ?*) say "note: docker has mirrors of docker.io alone: $mirror is not set up for it" ;;
   esac
   before=$count
   keep /etc/docker/daemon.json
   if [ "$count" != "$before" ]; then commands="$commands
 systemctl reload docker"; fi
+}
+
+# root's log-in, which docker and podman read.
+put_login() {
+  path=/root/.docker/config.json
+  [ -n "$login" ] || return 0
+  ! grep -qxF "$path" "$work/list" || return 0
+  stage $path
+  if grep -Eq '"(credsStore|credHelpers)"' "$new"; then
+    say "note: $path names a credential helper, which keeps credentials itself: run 'docker login $registry'"
+  elif ! grep -qF "\"$registry\"" "$new"; then
+    json_put $path auths '{}' "\"$registry\":{\"auth\":\"$login\"}"
+    keep $path
+  elif ! grep -qF "\"$login\"" "$new"; then
+    die "$path has another log-in for $registry: run 'docker logout $registry' first"
+  fi
 }
 
 containerd_toml() {
@@ -103,11 +123,15 @@ systemctl restart containerd"
 
 containerd_hosts() { # REGISTRY SERVER CAPABILITIES
   stage "$certs/$1/hosts.toml"
-  if grep -qF "[host.\"$url\"]" "$new"; then return 0; fi
+  if grep -qF "[host.\"$url\"]" "$new"; then
+    [ -z "$login" ] || grep -qF "Basic $login" "$new" || die "$certs/$1/hosts.toml has $url without this log-in: --undo first"
+    return 0
+  fi
   [ ! -s "$new" ] || die "$certs/$1/hosts.toml says something else: add [host.\"$url\"] to it"
   {
     printf 'server = "%s"\n\n[host."%s"]\n  capabilities = [%s]\n' "$2" "$url" "$3"
     if [ -n "$ca" ]; then printf '  ca = "%s"\n' "$certs/$registry/ca.crt"; fi
+    if [ -n "$login" ]; then printf '  [host."%s".header]\n    Authorization = "Basic %s"\n' "$url" "$login"; fi
   } >"$new"
   keep "$certs/$1/hosts.toml"
 }
@@ -146,21 +170,38 @@ k3s_insert() {
     cat "$work/part" >>"$new"
   fi
 }
-# k3s_mirror REGISTRY: the lines of registries.yaml about it below 'mirrors'.
-k3s_mirror() {
-  awk -v key="$1" '
+# k3s_block KEY REGISTRY: the lines of registries.yaml about it below 'mirrors' or 'configs'.
+k3s_block() {
+  awk -v wanted="$1" -v key="$2" '
     { match($0, /^ */); depth = RLENGTH; text = substr($0, depth + 1); gsub(/["\047]/, "", text) }
     text == "" || text ~ /^#/ { next }
     depth == 0 { top = text; sub(/:.*/, "", top) }
     inside && depth <= at { inside = 0 }
-    top == "mirrors" && depth && !inside && index(text " ", key ": ") == 1 { inside = 1; at = depth }
+    top == wanted && depth && !inside && index(text " ", key ": ") == 1 { inside = 1; at = depth }
     inside' "$new"
+}
+# How the registry is reached: its CA, and the log-in.
+k3s_config() {
+  crt=/etc/rancher/k3s/sampan-$name.crt
+  [ -n "$ca$login" ] || return 0
+  block=$(k3s_block configs "$registry")
+  if [ -n "$block" ]; then
+    if [ -n "$ca" ]; then printf %s "$block" | grep -qF "$crt" || die "/etc/rancher/k3s/registries.yaml has '$registry' below configs already: add its ca_file by hand"; fi
+    if [ -n "$login" ]; then printf %s "$block" | grep -qF "password: \"$escaped\"" || die "/etc/rancher/k3s/registries.yaml has '$registry' below configs already: add its log-in by hand"; fi
+    return 0
+  fi
+  {
+    printf '  "%s":\n' "$registry"
+    if [ -n "$login" ]; then printf '    auth:\n      username: "%s"\n      password: "%s"\n' "$username" "$escaped"; fi
+    if [ -n "$ca" ]; then printf '    tls:\n      ca_file: "%s"\n' "$crt"; fi
+  } >"$work/text"
+  k3s_insert configs "$work/text"
 }
 k3s_yaml() {
   stage /etc/rancher/k3s/registries.yaml
   if grep -Eq "^ *$(printf '\t')" "$new"; then die "/etc/rancher/k3s/registries.yaml is indented with tabs, which YAML does not allow"; fi
   for one in $registry $mirror; do
-    block=$(k3s_mirror "$one")
+    block=$(k3s_block mirrors "$one")
     if [ -n "$block" ]; then
       printf %s "$block" | grep -qF "\"$url\"" || die "/etc/rancher/k3s/registries.yaml has '$one' already: add \"$url\" to its endpoints by hand"
     else
@@ -168,10 +209,7 @@ k3s_yaml() {
       k3s_insert mirrors "$work/text"
     fi
   done
-  if [ -n "$ca" ] && ! grep -qF "sampan-$name.crt" "$new"; then
-    printf '  "%s":\n    tls:\n      ca_file: "/etc/rancher/k3s/sampan-%s.crt"\n' "$registry" "$name" >"$work/text"
-    k3s_insert configs "$work/text"
-  fi
+  k3s_config
   keep /etc/rancher/k3s/registries.yaml
   if node_has /etc/systemd/system/k3s-agent.service; then unit=k3s-agent; else unit=k3s; fi
   commands="$commands
@@ -217,14 +255,53 @@ find_ca() {
   ca=$work/ca.crt
 }
 
+# ---- the log-in ----
+
+# stdin is this script, so the terminal is asked by its name.
+ask_password() {
+  password=${SAMPAN_PASSWORD:-}
+  if [ -z "$password" ] && (: </dev/tty) 2>/dev/null; then
+    printf 'Password of %s at %s: ' "$username" "$registry" >/dev/tty
+    stty -echo </dev/tty
+    IFS= read -r password </dev/tty || true
+    stty echo </dev/tty
+    echo >/dev/tty
+  fi
+  case $password in
+  '') die "the password of $username is needed: in SAMPAN_PASSWORD, or typed at a terminal" ;;
+  *[[:cntrl:]]*) die "a password has no control characters" ;;
+  esac
+}
+# Sets $login, what HTTP's Basic has, and $escaped, the password for what stands in double quotes.
+find_login() {
+  login='' escaped=''
+  [ -n "$username" ] || return 0
+  for tool in curl base64; do has $tool || die "$tool is needed to log in"; done
+  ask_password
+  escaped=$(printf %s "$password" | sed 's/[\\"]/\\&/g')
+  status=$(printf 'user = "%s:%s"\n' "$username" "$escaped" | curl -sS -K - ${ca:+--cacert "$ca"} -o /dev/null -w '%{http_code}' "$url/v2/") || die "$registry can't be asked: nothing was changed"
+  case $status in
+  200) ;;
+  401 | 403) die "$registry does not accept these credentials: nothing was changed" ;;
+  *) die "$registry answers $status to the log-in: nothing was changed" ;;
+  esac
+  login=$(printf '%s:%s' "$username" "$password" | base64 | tr -d '\n')
+}
+has_secret() { # FILE
+  [ -n "$login" ] && grep -qF -e "$login" -e "password: \"$escaped\"" "$1"
+}
+hide() { sed -e 's/\(Basic \)[^"]*/\1…/' -e 's/\("auth":[[:space:]]*"\)[^"]*/\1…/g' -e 's/\(password:[[:space:]]*\).*/\1…/'; }
+
 # ---- doing it ----
 
 prepare() {
   find_ca
+  find_login
   if node_has /usr/bin/dockerd /usr/sbin/dockerd /usr/local/bin/dockerd /etc/docker/daemon.json; then
     engines="$engines docker"
     docker_json
     put_ca "/etc/docker/certs.d/$registry/ca.crt"
+    put_login
   fi
   if node_has /usr/bin/containerd /usr/local/bin/containerd /etc/containerd; then
     engines="$engines containerd"
@@ -245,6 +322,7 @@ prepare() {
     engines="$engines podman"
     put_ca "/etc/containers/certs.d/$registry/ca.crt"
     podman_conf
+    put_login
   fi
   [ -n "$engines" ] || die "there is nothing to set up: no docker, containerd, K3s or podman was found"
 }
@@ -255,15 +333,22 @@ show() {
     n=$((n + 1))
     old=$prefix$path; [ -e "$old" ] || old=/dev/null
     if has diff; then diff -u "$old" "$work/$n.new" | sed "1,2s|$work/$n.new|$prefix$path|" || true; else say "$prefix$path:"; cat "$work/$n.new"; fi
-  done <"$work/list"
+  done <"$work/list" | hide
 }
 
 put_back() { # the first N of the list
   while [ "$1" -gt 0 ]; do
     path=$(sed -n "$1p" "$work/list")
-    if [ -e "$work/$1.old" ]; then cat "$work/$1.old" >"$prefix$path"; else rm -f "$prefix$path"; fi
+    if [ -e "$work/$1.old" ]; then cp -p "$work/$1.old" "$prefix$path"; else rm -f "$prefix$path"; fi
     set -- $(($1 - 1))
   done
+}
+# put N TARGET: what others may not read is closed to them before it is written.
+put() {
+  mkdir -p "${2%/*}" || return 1
+  if [ -e "$2" ]; then cp -p "$2" "$2.sampan" || return 1; fi
+  if has_secret "$work/$1.new"; then { : >>"$2.sampan" && chmod 600 "$2.sampan"; } || return 1; fi
+  cat "$work/$1.new" >"$2.sampan" && mv "$2.sampan" "$2"
 }
 apply() {
   state=$prefix/var/lib/sampan/join-script/$name n=0
@@ -275,7 +360,7 @@ apply() {
     n=$((n + 1))
     target=$prefix$path
     if [ -e "$target" ]; then cp -p "$target" "$work/$n.old"; fi
-    if mkdir -p "${target%/*}" && { [ ! -e "$target" ] || cp -p "$target" "$target.sampan"; } && cat "$work/$n.new" >"$target.sampan" && mv "$target.sampan" "$target"; then continue; fi
+    if put "$n" "$target"; then continue; fi
     rm -f "$target.sampan"
     put_back $((n - 1))
     die "cannot write $target: nothing was changed"
@@ -322,7 +407,11 @@ main() {
       [ $# -gt 1 ] || die "--mirror needs a registry, such as docker.io"
       case $2 in *[!A-Za-z0-9.:-]* | -*) die "'$2' is no registry" ;; esac
       mirror=$2; shift ;;
-    *) die "there is no option '$1'; --dry-run, --undo, --restart, --mirror REGISTRY and --prefix DIR are known" ;;
+    --username)
+      [ $# -gt 1 ] || die "--username needs a name"
+      case $2 in '' | -* | *[!A-Za-z0-9._@+-]*) die "'$2' is no user's name" ;; esac
+      username=$2; shift ;;
+    *) die "there is no option '$1'; --dry-run, --undo, --restart, --mirror REGISTRY, --username NAME and --prefix DIR are known" ;;
     esac
     shift
   done

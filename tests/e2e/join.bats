@@ -311,6 +311,47 @@ END
   [ "$(snapshot)" = "$before" ]
 }
 
+@test "the script, with a log-in: checked first, hidden when shown, kept from others" {
+  local shell password='s3 "cr\et' before after
+  mkdir "$T/closed"
+  "$SAMPAN" --root "$T/closed" user add bob --password-stdin <<<"$password" >/dev/null
+  port=$(free_port)
+  "$SAMPAN" --root "$T/closed" serve --listen "127.0.0.1:$port" --anonymous none >"$T/closed.log" 2>&1 3>&- &
+  echo $! >"$T/closed.pid"
+  for ((n = 0; n < 100; n++)); do curl -fsS "http://127.0.0.1:$port/join" >"$T/closed.sh" 2>/dev/null && break; sleep 0.1; done
+  for shell in dash "env PATH=$T/bb:$T/tools sh"; do
+    mkdir -p "$T/tools" && ln -sf "$(command -v curl)" "$T/tools/curl"
+    make_full_node
+    mkdir -p "$NODE/root/.docker"
+    echo '{"auths": {"other.example": {"auth": "eA=="}}}' >"$NODE/root/.docker/config.json"
+    before=$(snapshot)
+    SAMPAN_PASSWORD=wrong run $shell "$T/closed.sh" --prefix "$NODE" --username bob
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"does not accept these credentials: nothing was changed"* ]]
+    run setsid $shell "$T/closed.sh" --prefix "$NODE" --username bob
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"SAMPAN_PASSWORD"* ]]
+    run $shell "$T/closed.sh" --prefix "$NODE" --username 'bob;id'
+    [ "$status" -eq 1 ]
+    [ "$(snapshot)" = "$before" ]
+    SAMPAN_PASSWORD=$password run $shell "$T/closed.sh" --prefix "$NODE" --username bob
+    [ "$status" -eq 0 ]
+    [[ "$output" != *cr*et* ]] && [[ "$output" != *"$(printf 'bob:%s' "$password" | base64)"* ]]
+    [ "$(jq -r ".auths[\"127.0.0.1:$port\"].auth, .auths[\"other.example\"].auth" "$NODE/root/.docker/config.json")" = "$(printf 'bob:%s' "$password" | base64)"$'\n'eA== ]
+    [ "$(python3 -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))["configs"][sys.argv[2]]["auth"]["password"])' "$NODE/etc/rancher/k3s/registries.yaml" "127.0.0.1:$port")" = "$password" ]
+    grep -q "Authorization = \"Basic $(printf 'bob:%s' "$password" | base64)\"" "$NODE/etc/containerd/certs.d/127.0.0.1:$port/hosts.toml"
+    [ "$(stat -c %a "$NODE/etc/rancher/k3s/registries.yaml" "$NODE/root/.docker/config.json" "$NODE/etc/containerd/certs.d/127.0.0.1:$port/hosts.toml" | sort -u)" = 600 ]
+    after=$(snapshot)
+    SAMPAN_PASSWORD=$password run $shell "$T/closed.sh" --prefix "$NODE" --username bob
+    [[ "$output" == *"nothing to do"* ]]
+    run join --yes --for docker,containerd,k3s -u bob --password-stdin "127.0.0.1:$port" <<<"$password" # nor has sampan anything left
+    [[ "$output" == *"nothing to do"* ]]
+    [ "$(snapshot)" = "$after" ]
+    $shell "$T/closed.sh" --prefix "$NODE" --undo
+    [ "$(snapshot | grep -v '^\./[^ ]*$')" = "$(grep -v '^\./[^ ]*$' <<<"$before")" ]
+  done
+}
+
 @test "--format json: the changes as data" {
   make_full_node
   run join --dry-run --format json "$REGISTRY"

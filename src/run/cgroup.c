@@ -6,8 +6,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -236,10 +238,24 @@ static void remove_dir(const char *dir)
 		usleep(20000);
 }
 
+/* A process has its number in one namespace only, and the cgroups may be seen from several. */
+static uint64_t pid_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+char *cgroup_step_name(unsigned number)
+{
+	return xprintf("step-%" PRIu64 "-%d-%u", pid_namespace(), (int)getpid(), number);
+}
+
 /* Groups of steps whose builder was killed. */
 void cgroup_sweep(void)
 {
 	bool v2 = false;
+	uint64_t namespace;
 	_cleanup_(freep) char *top = find_hierarchy(&controllers[DEVICES], &v2), *ours = top ? path_join(top, "sampan") : NULL;
 	struct strlist names _cleanup_(strlist_free) = { 0 };
 	int pid;
@@ -248,7 +264,7 @@ void cgroup_sweep(void)
 		return;
 	for (size_t i = 0; i < names.len; i++) {
 		_cleanup_(freep) char *dir = path_join(ours, names.items[i]);
-		if (sscanf(names.items[i], "step-%d-", &pid) == 1 && kill(pid, 0) < 0 && errno == ESRCH)
+		if (sscanf(names.items[i], "step-%" SCNu64 "-%d-", &namespace, &pid) == 2 && namespace == pid_namespace() && kill(pid, 0) < 0 && errno == ESRCH)
 			rmdir(dir);
 	}
 }

@@ -31,7 +31,9 @@ bool cgroup_hold_devices(const char *id, const json_t *host);
 int cgroup_freeze(const char *id, int pid, bool freeze);
 /* The monitor isn't frozen with what it watches. */
 void cgroup_release(const char *id, int pid);
-/* Takes away groups of build steps that nobody is in any more. */
+/* The id of a build step's group: what `number` of this process runs. Owned by the caller. */
+char *cgroup_step_name(unsigned number);
+/* Takes away groups of build steps whose process has ended. */
 void cgroup_sweep(void);
 /* When nothing runs in it any more; processes that are just ending are waited for, a second at most. */
 void cgroup_remove(const char *id);

@@ -162,7 +162,7 @@ static _Atomic unsigned steps; /* of this process, for their groups' names */
 int step_run(const struct step *step, struct error *err)
 {
 	_cleanup_(freep) char *bundle = sandbox_bundle(step->dir), *runtime = runtime_find(err);
-	_cleanup_(freep) char *group = xprintf("step-%d-%u", (int)getpid(), atomic_fetch_add(&steps, 1));
+	_cleanup_(freep) char *group = cgroup_step_name(atomic_fetch_add(&steps, 1));
 	_cleanup_(fd_close) int input = -1;
 	int pipe_ends[2];
 

@@ -88,6 +88,17 @@ rights='(: </dev/l) 2>/dev/null && echo read; (: >>/dev/l) 2>/dev/null && echo w
   [ -z "$(find /sys/fs/cgroup -maxdepth 4 -path '*sampan/step-*')" ]
 }
 
+@test "groups of steps whose builder was killed are swept, those of builders elsewhere are not" {
+  local top=/sys/fs/cgroup/devices/sampan gone
+  [ -d "${top%/sampan}" ] || top=/sys/fs/cgroup/sampan
+  gone=$(bash -c 'echo $$')
+  mkdir -p "$T/context" "$top/step-$(stat -L -c %i /proc/self/ns/pid)-$gone-0" "$top/step-1-$gone-0"
+  printf 'FROM devices:1\nRUN true\n' >"$T/context/Dockerfile"
+  "$SAMPAN" build --network none --no-cache -t swept:1 "$T/context"
+  [ ! -d "$top/step-$(stat -L -c %i /proc/self/ns/pid)-$gone-0" ]
+  rmdir "$top/step-1-$gone-0" # still there: its number means nothing here
+}
+
 @test "volumes, --device, --privileged" {
   mkdir "$T/vol"
   mknod -m 666 "$T/vol/mem" c 1 1
